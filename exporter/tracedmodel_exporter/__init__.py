@@ -1,0 +1,1 @@
+"""The exporter: from a request to verified graphs in the store."""

@@ -1,0 +1,1 @@
+"""The operator: from TracedModels to Jobs and Deployments."""

@@ -1,0 +1,1 @@
+"""The torch side that exporter and server share: backends, padding, golden checks."""

@@ -1,0 +1,1 @@
+"""The server: from an artifact to answers."""

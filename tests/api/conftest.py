@@ -1,0 +1,31 @@
+import itertools
+
+import pytest
+
+from s3_server import make_bucket, s3_server, use_server
+from tracedmodel_api.store import Store
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store_url(request, tmp_path, monkeypatch):
+    """Return the URL of an empty store: every test runs on a folder and on S3."""
+    if request.param == "folder":
+        return f"file://{tmp_path}/the%20store"
+    endpoint = request.getfixturevalue("s3_endpoint")
+    use_server(monkeypatch, endpoint)
+    bucket = f"models-{next(_NUMBERS)}"
+    make_bucket(endpoint, bucket)
+    return f"s3://{bucket}/traced"
+
+
+@pytest.fixture
+def store(store_url):
+    return Store(store_url)

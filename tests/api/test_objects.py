@@ -1,0 +1,128 @@
+import pytest
+
+from builders import a_blob, a_graph
+from s3_server import make_bucket, use_server
+from tracedmodel_api.objects import Objects
+from tracedmodel_api.report import Failure
+from tracedmodel_api.store import Store
+
+NOBODY = "http://127.0.0.1:1"
+"""Nothing listens on the first port."""
+
+
+def failure_of(action, *arguments, **options):
+    with pytest.raises(Failure) as caught:
+        action(*arguments, **options)
+    return caught.value.reason.name, str(caught.value)
+
+
+@pytest.fixture
+def objects(store_url):
+    return Objects(store_url, "SourceUnreachable", create=True)
+
+
+def test_lists_reads_and_measures_what_was_written(objects, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"from a file")
+    objects.write("b/one", b"1")
+    objects.write("a/two", file)
+    assert objects.paths() == ["a/two", "b/one"]
+    assert objects.paths("a") == ["a/two"]
+    assert (objects.read("a/two"), b"".join(objects.stream("b/one"))) == (b"from a file", b"1")
+    assert (objects.size("b/one"), objects.size("c")) == (1, None)
+
+
+def test_creates_once(objects):
+    assert objects.create("a", b"first")
+    assert not objects.create("a", b"second")
+    assert objects.read("a") == b"first"
+
+
+def test_a_missing_object_is_a_missing_file(objects):
+    with pytest.raises(FileNotFoundError):
+        objects.read("nothing")
+    with pytest.raises(FileNotFoundError):
+        list(objects.stream("nothing"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "models", "/srv/models", "http://a/b", "memory:///", "ftp://a/b", "file://relative/path", "s3://", "s3:models", "hf://a/b"],
+)  # fmt: skip
+def test_refuses_what_is_no_store(url):
+    reason, message = failure_of(Store, url)
+    assert reason == "InvalidRequest"
+    assert message.startswith(f"{url}: write file:///FOLDER, s3://BUCKET/PREFIX, ")
+
+
+@pytest.mark.parametrize("below", ["file", "file/folder"])
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, below):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    reason, message = failure_of(Store, f"file://{tmp_path}/{below}")
+    assert reason == "StoreUnreachable"
+    assert str(tmp_path) in message
+    assert "\n" not in message
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
+    store = Store(f"file://{tmp_path}")
+    (tmp_path / "blobs").write_text("in the way", encoding="utf-8")
+    reason, message = failure_of(store.put, b"x")
+    assert reason == "StoreUnreachable"
+    assert "\n" not in message
+
+
+def test_a_source_folder_is_not_made(tmp_path):
+    with pytest.raises((Failure, FileNotFoundError)):
+        Objects(f"file://{tmp_path}/nothing", "SourceUnreachable").paths()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda store: store.put(b"x"),
+        lambda store: store.publish(a_graph()),
+        lambda store: store.has(a_blob("x")),
+        lambda store: store.read(a_blob("x").digest),
+        lambda store: store.graph(a_graph().fingerprint),
+        lambda store: store.fingerprints(),
+    ],
+    ids=["put", "publish", "has", "read", "graph", "fingerprints"],
+)
+@pytest.mark.timeout(60)
+def test_a_store_that_does_not_answer_is_told_in_seconds(monkeypatch, action):
+    use_server(monkeypatch, NOBODY)
+    reason, message = failure_of(action, Store("s3://models/traced"))
+    assert reason == "StoreUnreachable"
+    assert message.startswith("s3://models/traced: ")
+    assert "\n" not in message
+
+
+def test_a_bucket_that_is_not_there_is_told(monkeypatch, s3_endpoint, tmp_path):
+    use_server(monkeypatch, s3_endpoint)
+    store = Store("s3://no-such-bucket/traced")
+    file = tmp_path / "file"
+    file.write_bytes(bytes(6 * 2**20))
+    for action, argument in ((store.put, b"x"), (store.put_file, file), (store.publish, a_graph())):
+        reason, message = failure_of(action, argument)
+        assert reason == "StoreUnreachable"
+        assert message.endswith("there is no such bucket")
+    assert failure_of(store._objects.create, "a", b"x")[0] == "StoreUnreachable"
+    assert failure_of(store.fingerprints)[0] == "StoreUnreachable"
+
+
+def test_plain_http_is_only_what_the_environment_names(monkeypatch, s3_endpoint):
+    use_server(monkeypatch, s3_endpoint)
+    make_bucket(s3_endpoint, "models")
+    assert Store("s3://models").fingerprints() == []
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_ENDPOINT", s3_endpoint)
+    assert failure_of(Store("s3://models").fingerprints)[0] == "StoreUnreachable"
+
+
+def test_other_clouds_are_opened_too(monkeypatch):
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "a2V5")
+    assert Store("az://models/traced").url == "az://models/traced"
+    assert Store("gs://models/traced").url == "gs://models/traced"
