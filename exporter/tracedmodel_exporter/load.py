@@ -1,0 +1,226 @@
+"""From a model's folder to what can be traced: the module in eval mode, its tokenizer, and the card for servers."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+import transformers
+from torch import nn
+
+from tracedmodel_api.manifest import FORMAT_VERSION, ModelCard
+from tracedmodel_api.report import Failure
+from tracedmodel_api.types import Precision, Task
+from tracedmodel_exporter.errors import reading
+from tracedmodel_exporter.pooling import Pooling, read_pooling
+from tracedmodel_exporter.tasks import TASKS, Embedder, Head, TaskSpec
+from tracedmodel_exporter.tokens import plain, read_tokenizer
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to be traced. ``reference`` is the eager float32 model, ``module`` what is traced."""
+
+    reference: nn.Module
+    module: nn.Module
+    tokenizer: tokenizers.Tokenizer
+    card: ModelCard
+    width: int
+    parameters: int
+
+
+def load(folder: Path, task: Task, precision: Precision) -> Loaded:
+    """Load the model for a task. Weights come from safetensors alone, and no code of the model's is run.
+
+    Raises Failure RemoteCodeRequired, UnsupportedTask, TokenizerNotFound or InvalidModelFiles.
+    """
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    # Loading has its own bars; ours tells of the whole export.
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    spec = TASKS.get(task)
+    if spec is None:
+        raise Failure("UnsupportedTask", f"task {task.value} cannot be exported yet")
+    config = _config(folder)
+    with reading(folder):
+        pooling = read_pooling(folder) if task is Task.FEATURE_EXTRACTION else None
+    wrapped = read_tokenizer(folder)
+    tokenizer = plain(wrapped)
+    model = _model(folder, config, task, spec)
+    _demand_embeddings(model, tokenizer)
+    names = _input_names(model, config, wrapped)
+    card = _card(model, config, task, wrapped, names=names, pooling=pooling)
+    reference = _wrap(model, names, pooling, spec)
+    parameters = sum(parameter.numel() for parameter in reference.parameters())
+    module = reference
+    if precision is Precision.BFLOAT16:
+        second = _model(folder, config, task, spec).to(torch.bfloat16)
+        module = _wrap(second, names, pooling, spec)
+    return Loaded(reference, module, tokenizer, card, _width(card, config), parameters)
+
+
+def _config(folder: Path) -> Any:
+    with reading(folder):
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = raw.get("model_type")
+        known = kind in transformers.CONFIG_MAPPING
+    if not known and "auto_map" in raw:
+        message = f"model type {kind!r} is code of the model's repository, which is never run"
+        raise Failure("RemoteCodeRequired", message)
+    if not known:
+        raise Failure(
+            "UnsupportedTask",
+            f"transformers {transformers.__version__} does not know model type {kind!r}",
+        )
+    with reading(folder):
+        return transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+
+
+def _model(folder: Path, config: Any, task: Task, spec: TaskSpec) -> nn.Module:
+    """Return the model of the task in float32; a head that has no weights in the files is refused."""
+    _demand_head(config, task, spec)
+    loader = getattr(transformers, spec.auto_class)
+    with reading(folder):
+        try:
+            model, info = _from_pretrained(loader, folder, config, "sdpa")
+        except (ValueError, ImportError):
+            # Some architectures have no sdpa, torch 1.13 neither; it is the faster one on CPUs where there is a choice.
+            model, info = _from_pretrained(loader, folder, config, "eager")
+    unused = ".pooler." if task is Task.FEATURE_EXTRACTION else None
+    missing = [n for n in info["missing_keys"] if unused is None or unused not in f".{n}"]
+    if missing:
+        shown = ", ".join(sorted(missing)[:4])
+        raise Failure(
+            "UnsupportedTask",
+            f"the files have no weights for task {task.value}: {shown} would be random{_hint(config)}",
+        )
+    if info.get("mismatched_keys"):
+        raise Failure(
+            "InvalidModelFiles",
+            f"weights do not fit config.json: {sorted(map(str, info['mismatched_keys']))[:4]}",
+        )
+    if getattr(model, "pooler", None) is not None and task is Task.FEATURE_EXTRACTION:
+        # Its output is not asked for; left in, it would be stored and loaded with every graph.
+        model.pooler = None
+    result: nn.Module = model.float().eval().requires_grad_(requires_grad=False)
+    return result
+
+
+def _from_pretrained(loader: Any, folder: Path, config: Any, attention: str) -> Any:
+    return loader.from_pretrained(
+        folder,
+        config=config,
+        attn_implementation=attention,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+
+
+def _demand_head(config: Any, task: Task, spec: TaskSpec) -> None:
+    """Refuse a model whose config says that it was trained for something else."""
+    architectures = config.architectures or []
+    if task is Task.FEATURE_EXTRACTION or not architectures:
+        return
+    if not any(name.endswith(spec.suffix) for name in architectures):
+        raise Failure(
+            "UnsupportedTask",
+            f"the model is {', '.join(architectures)}, not one for task {task.value}{_hint(config)}",
+        )
+
+
+def _demand_embeddings(model: Any, tokenizer: tokenizers.Tokenizer) -> None:
+    """Refuse a tokenizer that writes tokens which the model has no embedding for."""
+    largest = max(tokenizer.get_vocab().values())
+    rows = model.get_input_embeddings().num_embeddings
+    if largest >= rows:
+        raise Failure(
+            "InvalidModelFiles",
+            f"the tokenizer has a token {largest}, the model has embeddings for {rows} tokens",
+        )
+
+
+def _hint(config: Any) -> str:
+    """Return which tasks the model's architectures are for."""
+    fitting = [
+        task.value
+        for task, spec in TASKS.items()
+        if any(name.endswith(spec.suffix) for name in config.architectures or [])
+        or task is Task.FEATURE_EXTRACTION
+    ]
+    return f"; it can do {' and '.join(fitting)}"
+
+
+def _input_names(model: nn.Module, config: Any, wrapped: Any) -> tuple[str, ...]:
+    """Return the graph's inputs in forward order: segment types only where model and tokenizer both have them."""
+    segments = (
+        "token_type_ids" in wrapped.model_input_names
+        and getattr(config, "type_vocab_size", 0) > 1
+        and "token_type_ids" in inspect.signature(model.forward).parameters
+    )
+    return ("input_ids", "attention_mask", *(("token_type_ids",) if segments else ()))
+
+
+def max_length(model: nn.Module, config: Any) -> int:
+    """Return the longest text in tokens: RoBERTa's positions start after its padding index."""
+    positions = int(getattr(config, "max_position_embeddings", 0) or 2**31)
+    for name, module in model.named_modules():
+        padding = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            return positions - int(padding) - 1
+    return positions
+
+
+def _card(
+    model: nn.Module,
+    config: Any,
+    task: Task,
+    wrapped: Any,
+    *,
+    names: tuple[str, ...],
+    pooling: Pooling | None,
+) -> ModelCard:
+    labelled = task in (Task.TEXT_CLASSIFICATION, Task.TOKEN_CLASSIFICATION)
+    labels = [label for _, label in sorted((int(n), str(v)) for n, v in config.id2label.items())]
+    if task is Task.FILL_MASK and wrapped.mask_token is None:
+        raise Failure(
+            "TokenizerNotFound",
+            "the source's tokenizer has no mask token, which task FillMask needs",
+        )
+    return ModelCard(
+        format_version=FORMAT_VERSION,
+        task=task,
+        architecture=type(model).__name__,
+        inputs=names,
+        pad_token_id=wrapped.pad_token_id,
+        pad_type_id=wrapped.pad_token_type_id or 0,
+        max_length=max_length(model, config),
+        labels=tuple(labels) if labelled else (),
+        mask_token=wrapped.mask_token if task is Task.FILL_MASK else None,
+        mask_token_id=wrapped.mask_token_id if task is Task.FILL_MASK else None,
+        pooling=pooling.mode if pooling else None,
+        normalized=bool(pooling and pooling.normalize),
+        embedding_size=int(config.hidden_size) if pooling else None,
+    )
+
+
+def _width(card: ModelCard, config: Any) -> int:
+    """Return the size of the outputs' last axis where that is not the sequence."""
+    if card.task is Task.FILL_MASK:
+        return int(config.vocab_size)
+    return card.embedding_size or len(card.labels) or 1
+
+
+def _wrap(
+    model: nn.Module, names: tuple[str, ...], pooling: Pooling | None, spec: TaskSpec
+) -> nn.Module:
+    if pooling is not None:
+        return Embedder(model, names, pooling).eval()
+    return Head(model, names, len(spec.outputs)).eval()

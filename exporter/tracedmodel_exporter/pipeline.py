@@ -1,0 +1,125 @@
+"""The export, on one page: request, source, store, and for each bucket that is missing the tracer; then the report.
+
+torch is imported only when a bucket must be traced: an export whose graphs are all published takes a second.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.manifest import Graph
+from tracedmodel_api.report import Failure, Report, Row
+from tracedmodel_api.request import ExportRequest, graph_fingerprint
+from tracedmodel_api.store import Store
+from tracedmodel_api.types import Target
+from tracedmodel_exporter.progress import STEPS, Progress
+from tracedmodel_exporter.sources import Source, open_source
+from tracedmodel_runtime.versions import installed
+
+_LIBRARIES = {
+    Target.CPU: ("torch", "transformers"),
+    Target.INF1: ("torch", "transformers", "torch-neuron", "neuron-cc"),
+}
+
+
+class Export:
+    """One run of the exporter. ``published`` grows bucket by bucket, and is good even if the run fails later."""
+
+    def __init__(self, request: ExportRequest, share: int | None, progress: Progress) -> None:
+        self._request = request
+        self._buckets = request.share(share)
+        self._progress = progress
+        self._revision: str | None = None
+        self._cached = 0
+        self.published: dict[Bucket, Graph] = {}
+
+    def run(self) -> Report:
+        """Publish every bucket and return the report; raises :class:`~tracedmodel_api.report.Failure`."""
+        with tempfile.TemporaryDirectory(prefix="export-") as scratch:
+            self._run(Path(scratch))
+        return self.report()
+
+    def _run(self, scratch: Path) -> None:
+        store = Store(self._request.store_url)
+        source = open_source(self._request.source, self._request.revision, scratch / "model")
+        with self._progress.step("source", "resolve"):
+            revision = self._revision = source.revision()
+        versions = installed(*_LIBRARIES[self._request.target])
+        fingerprints = {
+            bucket: graph_fingerprint(self._request, bucket, revision, versions)
+            for bucket in self._buckets
+        }
+        missing = [b for b in self._buckets if not self._find(store, b, fingerprints[b])]
+        if missing:
+            wanted = {b: fingerprints[b] for b in missing}
+            self._trace(store, source, wanted, versions, scratch)
+
+    def _find(self, store: Store, bucket: Bucket, fingerprint: str) -> bool:
+        """Take a published graph, judged by this request's tolerance, and tell whether there is one."""
+        graph = store.graph(fingerprint)
+        if graph is None:
+            return False
+        lacking = [blob.digest for blob in graph.blobs() if not store.has(blob)]
+        if lacking:
+            message = f"store {store.url}: graph {fingerprint} lacks blob {lacking[0]}"
+            raise Failure("BlobMissing", message)
+        verdict = self._request.limits.verdict(graph.proof) if graph.proof else None
+        if verdict is not None:
+            raise Failure("ToleranceMissed", f"bucket {bucket}: {verdict}")
+        self.published[bucket] = graph
+        self._cached += 1
+        self._progress.say(f"{bucket}: published already")
+        return True
+
+    def _trace(
+        self,
+        store: Store,
+        source: Source,
+        missing: dict[Bucket, str],
+        versions: dict[str, str],
+        scratch: Path,
+    ) -> None:
+        from tracedmodel_exporter.tracing import Origin, Tracer  # noqa: PLC0415  # see the module
+        from tracedmodel_runtime.backend import backend_for  # noqa: PLC0415  # as above
+
+        backend = backend_for(self._request.target)
+        self._progress.expect(2 + len(missing) * len(STEPS))
+        with self._progress.step("source", "fetch"):
+            folder = source.folder()
+        tracer = Tracer(self._request, backend, store, folder, self._progress)
+        for bucket, fingerprint in missing.items():
+            origin = Origin(fingerprint, self._revision or "", versions)
+            self.published[bucket] = tracer.export(bucket, origin, scratch)
+
+    def report(self, failure: Failure | None = None) -> Report:
+        """Return what was published so far, and the failure that ended the run."""
+        graphs = self.published.values()
+        files = {name: blob.digest for graph in graphs for name, blob in graph.files.items()}
+        return Report(
+            rows=tuple(_rows(self.published.items())),
+            revision=self._revision,
+            parameters=max((graph.parameters for graph in graphs), default=None),
+            files=tuple(sorted(files.items())),
+            cached=self._cached,
+            reason=failure.reason.name if failure else None,
+            message=str(failure) if failure else None,
+        )
+
+
+def _rows(published: Iterable[tuple[Bucket, Graph]]) -> Iterable[Row]:
+    for bucket, graph in sorted(published, key=lambda item: str(item[0])):
+        times = graph.benchmark
+        yield Row(
+            bucket,
+            graph.identity(),
+            sum(module.graph.size for module in graph.modules) + graph.golden.blob.size,
+            graph.proof.worst_error() if graph.proof else None,
+            graph.proof.agreement if graph.proof else None,
+            times.p50_microseconds if times else None,
+            times.p99_microseconds if times else None,
+            times.eager_p50_microseconds if times else None,
+            graph.compiled_percent,
+        )

@@ -1,0 +1,91 @@
+"""Progress for people: a bar on a terminal, a line a step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TextIO
+
+from tqdm import tqdm
+
+STEPS = ("trace", "save", "verify", "benchmark", "publish")
+"""What is done to each bucket."""
+
+
+class Progress(Protocol):
+    """Told what an export does."""
+
+    def expect(self, steps: int) -> None:
+        """Say how many steps there will be."""
+        ...
+
+    def step(self, subject: str, name: str) -> AbstractContextManager[None]:
+        """Return a context that is one step: of a bucket, or of the whole."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Say a sentence."""
+        ...
+
+    def close(self) -> None:
+        """Leave the stream as it should be for whatever is written next."""
+        ...
+
+
+class Lines:
+    """One line a step, with its time in seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def expect(self, steps: int) -> None:
+        """Say nothing: lines need no end in sight."""
+
+    @contextmanager
+    def step(self, subject: str, name: str) -> Iterator[None]:
+        """Say the step and its time once it is done."""
+        start = time.perf_counter()
+        yield
+        self.say(f"{subject}: {name} {time.perf_counter() - start:.2f} s")
+
+    def say(self, text: str) -> None:
+        """Write a line at once: a log is read while it grows."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: every line is complete."""
+
+
+class Bar:
+    """A bar that fills by steps."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._bar = tqdm(
+            total=0, file=stream, bar_format="{desc:<24}{bar:30} {n}/{total} {elapsed}", leave=False
+        )
+
+    def expect(self, steps: int) -> None:
+        """Set the bar's length."""
+        self._bar.reset(total=steps)
+
+    @contextmanager
+    def step(self, subject: str, name: str) -> Iterator[None]:
+        """Show the step, and fill the bar once it is done."""
+        self._bar.set_description_str(f"{subject} {name}")
+        yield
+        self._bar.update()
+
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._bar.write(text, file=self._bar.fp)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.close()
+
+
+def progress_for(stream: TextIO) -> Progress:
+    """Return a bar for a terminal and lines for anything else."""
+    return Bar(stream) if stream.isatty() else Lines(stream)

@@ -1,0 +1,178 @@
+"""One bucket from eager model to published graph. Everything that needs torch is below this module."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from tracedmodel_api import __version__
+from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.manifest import (
+    CARD_FILE,
+    FORMAT_VERSION,
+    TOKENIZER_FILE,
+    Benchmark,
+    Blob,
+    Golden,
+    Graph,
+    Proof,
+    Shape,
+    TensorSpec,
+)
+from tracedmodel_api.report import Failure
+from tracedmodel_api.request import ExportRequest
+from tracedmodel_api.store import Store
+from tracedmodel_exporter.benchmark import measure
+from tracedmodel_exporter.goldens import SEED, golden_batches
+from tracedmodel_exporter.load import Loaded, load
+from tracedmodel_exporter.progress import Progress
+from tracedmodel_exporter.publish import store_module
+from tracedmodel_exporter.tasks import TASKS
+from tracedmodel_exporter.verify import Run, demand, eager, on_batches
+from tracedmodel_runtime.backend import Backend, Inputs, Saved
+from tracedmodel_runtime.golden import SAMPLING, Recording, compare, record
+from tracedmodel_runtime.padding import PadIds, pad
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a graph's manifest says of where it came from."""
+
+    fingerprint: str
+    revision: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Proved:
+    """A graph on disk that proved itself."""
+
+    saved: Saved
+    proof: Proof
+    benchmark: Benchmark | None
+
+
+class Tracer:
+    """Traces one model at bucket after bucket."""
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        backend: Backend,
+        store: Store,
+        folder: Path,
+        progress: Progress,
+    ) -> None:
+        self._request = request
+        self._backend = backend
+        self._store = store
+        self._progress = progress
+        with progress.step("model", "load"):
+            self._model: Loaded = load(folder, request.task, request.precision)
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        """Refuse buckets that are longer than the model's positions, before the first is traced."""
+        limit = self._model.card.max_length
+        for shape in self._request.buckets:
+            if shape.sequence_length > limit:
+                message = f"bucket {shape.bucket()}: the model has positions for {limit} tokens"
+                raise Failure("SequenceTooLong", message)
+
+    def export(self, bucket: Bucket, origin: Origin, scratch: Path) -> Graph:
+        """Trace, save, reopen, verify, measure and publish one bucket; return what is published."""
+        # Every bucket's files have the weights: kept to the end, they would fill the disk.
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            return self._export(bucket, origin, Path(folder))
+
+    def _export(self, bucket: Bucket, origin: Origin, folder: Path) -> Graph:
+        card = self._model.card
+        outputs = TASKS[card.task].output_specs(bucket, self._model.width)
+        batches = golden_batches(self._model.tokenizer, card, bucket)
+        full = pad(batches[0], bucket, card.inputs, PadIds(card.pad_token_id, card.pad_type_id))
+        with self._step(bucket, "trace"):
+            traced = self._backend.trace(self._model.module, full)
+        with self._step(bucket, "save"):
+            saved = self._backend.save(traced, folder)
+            weights = self._backend.weights(saved.weights) if saved.weights else None
+            reopened = self._backend.load(saved.graph, weights)
+        reference = eager(self._model.reference)
+        with self._step(bucket, "verify"):
+            recording = record(batches, outputs, on_batches(reference, card, bucket), SEED)
+            proof = compare(recording, outputs, on_batches(reopened, card, bucket))
+            demand(self._request.limits, proof, bucket)
+        with self._step(bucket, "benchmark"):
+            benchmark = self._measure(reopened, reference, full)
+        with self._step(bucket, "publish"):
+            proved = _Proved(saved, proof, benchmark)
+            return self._publish(bucket, origin, outputs, recording, proved)
+
+    def _step(self, bucket: Bucket, name: str) -> AbstractContextManager[None]:
+        return self._progress.step(str(bucket), name)
+
+    def _measure(self, traced: Run, reference: Run, inputs: Inputs) -> Benchmark | None:
+        if not self._request.benchmark:
+            return None
+        times = measure(lambda: traced(inputs))
+        before = measure(lambda: reference(inputs))
+        return Benchmark(
+            p50_microseconds=times.quantile(0.5),
+            p99_microseconds=times.quantile(0.99),
+            eager_p50_microseconds=before.quantile(0.5),
+            runs=len(times.microseconds),
+            threads=torch.get_num_threads(),
+        )
+
+    def _publish(
+        self,
+        bucket: Bucket,
+        origin: Origin,
+        outputs: tuple[TensorSpec, ...],
+        recording: Recording,
+        proved: _Proved,
+    ) -> Graph:
+        request, card = self._request, self._model.card
+        golden = self._store.put(recording.to_bytes())
+        graph = Graph(
+            format_version=FORMAT_VERSION,
+            fingerprint=origin.fingerprint,
+            revision=origin.revision,
+            task=request.task,
+            target=request.target,
+            precision=request.precision,
+            bucket=Shape.of(bucket),
+            modules=(store_module(self._store, proved.saved),),
+            inputs=_input_specs(card.inputs, bucket),
+            outputs=outputs,
+            files=self._files(),
+            golden=Golden(
+                blob=golden, seed=SEED, batches=len(recording.batches), sampling=SAMPLING
+            ),
+            proof=proved.proof,
+            benchmark=proved.benchmark,
+            parameters=self._model.parameters,
+            versions=origin.versions,
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            created_by=f"tracedmodel {__version__}",
+        )
+        return self._store.publish(graph)
+
+    def _files(self) -> dict[str, Blob]:
+        tokenizer = self._model.tokenizer.to_str().encode()
+        return {
+            CARD_FILE: self._store.put(self._model.card.to_bytes()),
+            TOKENIZER_FILE: self._store.put(tokenizer),
+        }
+
+
+def _input_specs(names: tuple[str, ...], bucket: Bucket) -> tuple[TensorSpec, ...]:
+    shape = (bucket.batch_size, bucket.sequence_length)
+    return tuple(
+        TensorSpec(name=name, dtype="int64", shape=shape, axes=("batch", "sequence"))
+        for name in names
+    )
