@@ -27,7 +27,6 @@ from tracedmodel_api.manifest import (
 from tracedmodel_api.report import Failure
 from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.store import Store
-from tracedmodel_exporter.benchmark import measure
 from tracedmodel_exporter.goldens import SEED, golden_batches
 from tracedmodel_exporter.load import Loaded, load
 from tracedmodel_exporter.progress import Progress
@@ -37,6 +36,9 @@ from tracedmodel_exporter.verify import Run, demand, eager, on_batches
 from tracedmodel_runtime.backend import Backend, Inputs, Saved
 from tracedmodel_runtime.golden import SAMPLING, Recording, compare, record
 from tracedmodel_runtime.padding import PadIds, pad
+from tracedmodel_runtime.timing import measure
+
+_MEASURING_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,9 @@ class Tracer:
     def _measure(self, traced: Run, reference: Run, inputs: Inputs) -> Benchmark | None:
         if not self._request.benchmark:
             return None
-        times = measure(lambda: traced(inputs))
-        before = measure(lambda: reference(inputs))
+        times, before = measure(
+            lambda: traced(inputs), lambda: reference(inputs), seconds=_MEASURING_SECONDS
+        )
         return Benchmark(
             p50_microseconds=times.quantile(0.5),
             p99_microseconds=times.quantile(0.99),

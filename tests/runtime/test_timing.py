@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from tracedmodel_exporter import benchmark
-from tracedmodel_exporter.benchmark import WARM_UP, Times, measure
+from tracedmodel_runtime import timing
+from tracedmodel_runtime.timing import WARM_UP, Times, measure
 
 
 class Clock:
@@ -15,8 +15,8 @@ class Clock:
         self.now = 0
         self.runs = 0
         self._costs = itertools.cycle(milliseconds)
-        monkeypatch.setattr(benchmark.time, "perf_counter", lambda: self.now / 1e9)
-        monkeypatch.setattr(benchmark.time, "perf_counter_ns", lambda: self.now)
+        monkeypatch.setattr(timing.time, "perf_counter", lambda: self.now / 1e9)
+        monkeypatch.setattr(timing.time, "perf_counter_ns", lambda: self.now)
 
     def run(self):
         self.runs += 1
@@ -30,21 +30,37 @@ def test_as_many_runs_are_timed_as_a_second_holds_but_no_less_than_7_and_no_more
     milliseconds, runs, monkeypatch
 ):
     clock = Clock(monkeypatch, [milliseconds])
-    times = measure(clock.run)
+    (times,) = measure(clock.run, seconds=1)
     assert clock.runs == WARM_UP + runs
     assert times.microseconds == (milliseconds * 1000,) * runs
 
 
 def test_the_first_runs_are_not_counted(monkeypatch):
     clock = Clock(monkeypatch, [900, 900, 900, *[1] * 60])
-    assert set(measure(clock.run).microseconds) == {1000}
+    (times,) = measure(clock.run, seconds=1)
+    assert set(times.microseconds) == {1000}
 
 
 def test_quantiles_are_of_the_times_in_order(monkeypatch):
-    times = measure(Clock(monkeypatch, [3, 1, 2]).run)
+    (times,) = measure(Clock(monkeypatch, [3, 1, 2]).run, seconds=1)
     assert list(times.microseconds) == sorted(times.microseconds)
     hundred = Times(tuple(range(1, 101)))
     assert hundred.quantile(0.5) in (50, 51)
     assert hundred.quantile(0.99) == 99
     assert hundred.quantile(1) == 100
     assert Times((5,)).quantile(0.99) == 5
+
+
+def test_runs_take_turns(monkeypatch):
+    clock = Clock(monkeypatch, [1])
+    order = []
+    runs = [lambda name=name: (order.append(name), clock.run()) for name in "ab"]
+    one, two = measure(*runs, seconds=0.02, warm_up=1)
+    assert "".join(order) == "ab" + "ab" * 10
+    assert len(one.microseconds) == len(two.microseconds) == 10
+
+
+def test_nothing_is_warmed_up_where_that_is_done_already(monkeypatch):
+    clock = Clock(monkeypatch, [1])
+    measure(clock.run, seconds=0, warm_up=0)
+    assert clock.runs == 7
