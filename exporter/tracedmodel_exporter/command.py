@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tracedmodel_api import manifests
+from tracedmodel_api.failures import as_failure
 from tracedmodel_api.report import Failure, Report
 from tracedmodel_api.request import (
     REPORT_VARIABLE,
@@ -18,9 +19,10 @@ from tracedmodel_api.request import (
     ExportRequest,
     export_request,
 )
-from tracedmodel_exporter.errors import as_failure, stop_on_terminate
+from tracedmodel_exporter.errors import stop_on_terminate
 from tracedmodel_exporter.pipeline import Export
 from tracedmodel_exporter.progress import progress_for
+from tracedmodel_runtime.tuning import tune
 
 summary = "trace, verify and store a model's buckets"
 
@@ -44,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export and leave the report where the environment says; return the exit code of the reason."""
     stop_on_terminate()
+    tune(os.environ)
     export: Export | None = None
     progress = progress_for(sys.stderr)
     try:

@@ -10,10 +10,10 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from tracedmodel_api.canonical import fingerprint
+from tracedmodel_api.failures import is_full
 from tracedmodel_api.objects import Objects
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import blob_of
-from tracedmodel_exporter.errors import is_full
 
 CLAIM_ROOT = Path("/models")
 """Where the Job mounts the volume of a pvc:// source."""

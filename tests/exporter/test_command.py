@@ -91,7 +91,7 @@ def test_a_pod_of_an_indexed_job_exports_its_share(model, store, asked, report_p
 
 @pytest.mark.transformers
 def test_a_manifest_is_exported_by_hand_with_times(model, store, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("tracedmodel_exporter.benchmark._SECONDS", 0)
+    monkeypatch.setattr("tracedmodel_exporter.tracing._MEASURING_SECONDS", 0)
     manifest = tmp_path / "tiny.yaml"
     manifest.write_text(
         MANIFEST.format(source=model(), store=f'  store: {{url: "file://{store}"}}')

@@ -43,7 +43,7 @@ def test_the_graphs_of_one_model_name_the_same_weights(model, store):
 
 
 def test_a_benchmark_gives_the_times_of_graph_and_eager_model(model, store, monkeypatch):
-    monkeypatch.setattr("tracedmodel_exporter.benchmark._SECONDS", 0)
+    monkeypatch.setattr("tracedmodel_exporter.tracing._MEASURING_SECONDS", 0)
     report, _ = run(a_request(model(), store, benchmark=True))
     (row,) = report.rows
     assert 0 < row.p50 <= row.p99

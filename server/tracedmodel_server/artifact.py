@@ -1,0 +1,161 @@
+"""From an index to all that a server needs: every byte checked by its digest before anything reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from tokenizers import Tokenizer
+
+from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.canonical import sha256_hex
+from tracedmodel_api.manifest import (
+    CARD_FILE,
+    FORMAT_VERSION,
+    TOKENIZER_FILE,
+    Blob,
+    Graph,
+    Index,
+    ModelCard,
+)
+from tracedmodel_api.report import Failure
+from tracedmodel_api.store import Store, blob_of
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Index, graphs, card and tokenizer, and the folder that holds each blob under its digest."""
+
+    digest: str
+    index: Index
+    graphs: Mapping[Bucket, Graph]
+    card: ModelCard
+    tokenizer: Tokenizer
+    folder: Path
+
+    def path(self, blob: Blob) -> Path:
+        """Return the file of a blob."""
+        return self.folder / blob.digest
+
+    def weights(self) -> dict[str, Path]:
+        """Return the weights files by digest: one, however many graphs there are."""
+        modules = (module for graph in self.graphs.values() for module in graph.modules)
+        return {m.weights.digest: self.path(m.weights) for m in modules if m.weights}
+
+
+def read_index(path: Path, digest: str | None) -> bytes:
+    """Return the bytes of the index; raises Failure ManifestInvalid if ``digest`` is given and is not theirs."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Failure("InvalidRequest", f"the index {path} cannot be read: {reason}") from None
+    found = sha256_hex(data)
+    if digest is not None and found != digest:
+        raise Failure("ManifestInvalid", f"the index {path} has digest {found}, wanted is {digest}")
+    return data
+
+
+def open_artifact(data: bytes, store: Store, folder: Path) -> Artifact:
+    """Fetch what the index in ``data`` names into ``folder`` and return the artifact.
+
+    Raises Failure BlobMissing, BlobCorrupt, StoreUnreachable, ManifestInvalid, FormatUnsupported or LoadFailed.
+    """
+    index = store.index(data)
+    manifests = [store.graph_by_digest(digest) for digest in index.graphs]
+    graphs = _by_bucket(manifests)
+    for graph in manifests:
+        _demand_agreement(graph, index, manifests[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    blobs = {blob.digest: blob for graph in manifests for blob in graph.blobs()}
+    for blob in blobs.values():
+        _fetch(store, blob, folder)
+    card = _card(folder / _file(index, CARD_FILE), index)
+    tokenizer = _tokenizer(folder / _file(index, TOKENIZER_FILE))
+    return Artifact(sha256_hex(data), index, graphs, card, tokenizer, folder)
+
+
+def _by_bucket(manifests: Iterable[Graph]) -> dict[Bucket, Graph]:
+    graphs: dict[Bucket, Graph] = {}
+    for graph in manifests:
+        bucket = graph.bucket.bucket()
+        if bucket in graphs:
+            raise Failure("ManifestInvalid", f"the index names two graphs of bucket {bucket}")
+        graphs[bucket] = graph
+    if not graphs:
+        raise Failure("ManifestInvalid", "the index names no graph")
+    return dict(sorted(graphs.items()))
+
+
+def _demand_agreement(graph: Graph, index: Index, first: Graph) -> None:
+    """Refuse a graph that is not of the index's model, or not like the others."""
+    files = {name: blob.digest for name, blob in graph.files.items()}
+    pairs = {
+        "task": (graph.task.value, index.task.value),
+        "target": (graph.target.value, index.target.value),
+        "precision": (graph.precision.value, index.precision.value),
+        "revision": (graph.revision, index.revision),
+        "files": (files, dict(index.files)),
+        "inputs": (_names(graph.inputs), _names(first.inputs)),
+        "outputs": (_names(graph.outputs), _names(first.outputs)),
+        "weights": (_weights(graph), _weights(first)),
+    }
+    for what, (found, wanted) in pairs.items():
+        if found != wanted:
+            bucket = graph.bucket.bucket()
+            message = f"graph {bucket} has {what} {found}, the artifact has {wanted}"
+            raise Failure("ManifestInvalid", message)
+
+
+def _names(specs: Iterable[object]) -> list[str]:
+    return [str(getattr(spec, "name", "")) for spec in specs]
+
+
+def _weights(graph: Graph) -> list[str | None]:
+    return [module.weights.digest if module.weights else None for module in graph.modules]
+
+
+def _fetch(store: Store, blob: Blob, folder: Path) -> None:
+    """Copy a blob into the folder; a file that is there from an earlier start is trusted no more than the store."""
+    path = folder / blob.digest
+    if path.exists() and blob_of(path).digest != blob.digest:
+        path.unlink()
+    store.fetch(blob, folder)
+
+
+def _file(index: Index, name: str) -> str:
+    if name not in index.files:
+        raise Failure("ManifestInvalid", f"the index names no {name}")
+    return index.files[name]
+
+
+def _card(path: Path, index: Index) -> ModelCard:
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Failure(
+            "ManifestInvalid", f"{CARD_FILE} is damaged at {place}: {first['msg']}"
+        ) from None
+    if card.format_version != FORMAT_VERSION:
+        message = (
+            f"{CARD_FILE} has format {card.format_version}; this version reads {FORMAT_VERSION}"
+        )
+        raise Failure("FormatUnsupported", message)
+    if card.task is not index.task:
+        message = f"{CARD_FILE} is of task {card.task.value}, the artifact of {index.task.value}"
+        raise Failure("ManifestInvalid", message)
+    return card
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise Failure("LoadFailed", f"{TOKENIZER_FILE} cannot be loaded: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

@@ -1,0 +1,129 @@
+"""One HTTP request and its reply, on bare ASGI: bodies bounded while they come in, clients missed when they go."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+
+from tracedmodel_server.errors import Invalid, TooLarge, Unsupported
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
+Header = tuple[bytes, bytes]
+
+JSON = b"application/json"
+_WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
+
+
+class ClientGone(Exception):  # noqa: N818  # no error: nobody is there to be told
+    """The client closed the connection."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A status, a body and what kind it is."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: tuple[Header, ...] = ()
+
+
+def json_reply(value: Any, status: int = 200) -> Reply:
+    """Return a value as JSON; arrays of numpy are numbers."""
+    return Reply(status, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+class Exchange:
+    """The body of a request, and whether its client is still there."""
+
+    def __init__(self, scope: Message, receive: Receive, most_bytes: int) -> None:
+        self._receive = receive
+        self._most_bytes = most_bytes
+        self._headers: list[Header] = scope["headers"]
+
+    def header(self, name: bytes) -> bytes:
+        """Return the value of a header, or nothing."""
+        return next((value for key, value in self._headers if key == name), b"")
+
+    async def json(self) -> Any:
+        """Return the body as JSON, whatever its Content-Type; raises Invalid, TooLarge or Unsupported."""
+        body = await self._body()
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise Invalid(
+                f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            ) from None
+
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what ``work`` returns; a client that goes cancels it and raises ClientGone."""
+        task = asyncio.current_task()
+        gone = False
+
+        async def watch() -> None:
+            nonlocal gone
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            gone = True
+            if task is not None:
+                task.cancel()
+
+        watcher = asyncio.create_task(watch())
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if gone:
+                raise ClientGone from None
+            raise
+        finally:
+            watcher.cancel()
+
+    async def _body(self) -> bytes:
+        declared = self.header(b"content-length")
+        if declared.isdigit() and int(declared) > self._most_bytes:
+            raise self._too_large()
+        expand = self._expander()
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            more = message.get("more_body", False)
+            part = expand(part, self._most_bytes - size + 1) if expand else part
+            size += len(part)
+            if size > self._most_bytes:
+                raise self._too_large()
+            parts.append(part)
+        return b"".join(parts)
+
+    def _expander(self) -> Callable[[bytes, int], bytes] | None:
+        encoding = self.header(b"content-encoding").strip().lower()
+        if encoding in (b"", b"identity"):
+            return None
+        if encoding not in _WINDOW_BITS:
+            given = encoding.decode("latin-1")[:40]
+            raise Unsupported(
+                f"Content-Encoding {given!r} is not read here; use gzip, deflate or none"
+            )
+        machine = zlib.decompressobj(_WINDOW_BITS[encoding])
+
+        def expand(part: bytes, most: int) -> bytes:
+            try:
+                return machine.decompress(part, most)
+            except zlib.error:
+                raise Invalid(f"the body is not {encoding.decode()}") from None
+
+        return expand
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than {self._most_bytes} bytes")

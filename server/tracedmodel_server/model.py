@@ -1,0 +1,125 @@
+"""The graphs of an artifact in one thread: loaded, warmed, proved there, and run there ever after.
+
+OpenMP keeps a pool of threads for each thread that calls it, and stops spinning when there are more of them than
+CPUs: a model that is warmed in one thread and served from another runs at half its speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.manifest import Graph, Proof
+from tracedmodel_api.report import Failure
+from tracedmodel_runtime.backend import Backend, LoadedGraph
+from tracedmodel_runtime.golden import Recording, compare
+from tracedmodel_runtime.padding import Encoding, PadIds, pad, unpad
+from tracedmodel_runtime.timing import WARM_UP, measure
+from tracedmodel_server.artifact import Artifact
+
+Row = tuple[NDArray[np.float32], ...]
+
+_MEASURING_SECONDS = 0.3
+
+
+class Tokenized(Protocol):
+    """What waits for a graph: one text's tokens."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """Return the tokens."""
+        ...
+
+
+Item = TypeVar("Item", bound=Tokenized)
+Reduce = Callable[[Any, Row], Row]
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What one worker proved of one bucket, and its times in microseconds."""
+
+    bucket: Bucket
+    proof: Proof
+    best: int
+    p50: int
+    p99: int
+
+
+def copied(_item: Tokenized, row: Row) -> Row:
+    """Return the row as arrays of its own: a view would keep the whole batch's output alive."""
+    return tuple(part.copy() for part in row)
+
+
+class Model:
+    """All graphs of one worker. Every method runs in the worker's thread."""
+
+    def __init__(self, artifact: Artifact, backend: Backend, weights: Mapping[str, Any]) -> None:
+        self._artifact = artifact
+        self._backend = backend
+        self._weights = weights
+        self._pads = PadIds(artifact.card.pad_token_id, artifact.card.pad_type_id)
+        self._loaded: dict[Bucket, LoadedGraph] = {}
+        self._axes = {
+            bucket: tuple(spec.axes for spec in graph.outputs)
+            for bucket, graph in artifact.graphs.items()
+        }
+
+    def load(self, bucket: Bucket) -> None:
+        """Load the graph of a bucket; raises Failure LoadFailed."""
+        module = self._artifact.graphs[bucket].modules[0]
+        weights = self._weights[module.weights.digest] if module.weights else None
+        try:
+            self._loaded[bucket] = self._backend.load(self._artifact.path(module.graph), weights)
+        except Failure as failure:
+            raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
+
+    def prove(self, bucket: Bucket) -> Proved:
+        """Warm a bucket, compare it with its golden outputs, and time it.
+
+        Raises Failure ProofFailed, NotFinite or LoadFailed.
+        """
+        graph = self._artifact.graphs[bucket]
+        recording = self._recording(graph)
+        full = recording.batches[0]
+        try:
+            for _ in range(WARM_UP):
+                self._raw(bucket, full)
+            proof = compare(recording, graph.outputs, lambda batch: self._raw(bucket, batch))
+            (times,) = measure(
+                lambda: self._raw(bucket, full), seconds=_MEASURING_SECONDS, warm_up=0
+            )
+        except Failure as failure:
+            raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
+        except (RuntimeError, ValueError, IndexError) as error:
+            # What loads and then cannot run at its own bucket is not the graph that its manifest describes.
+            line = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            raise Failure("LoadFailed", f"bucket {bucket} cannot run: {line[0].strip()}") from error
+        verdict = self._artifact.index.limits.verdict(proof)
+        if verdict is not None:
+            raise Failure("ProofFailed", f"bucket {bucket}: {verdict}")
+        return Proved(bucket, proof, *(times.quantile(share) for share in (0, 0.5, 0.99)))
+
+    def run(self, bucket: Bucket, items: Sequence[Item], reduce: Reduce = copied) -> list[Row]:
+        """Return each item's outputs, reduced and copied."""
+        encodings = [item.encoding for item in items]
+        rows = unpad(self._raw(bucket, encodings), self._axes[bucket], encodings)
+        return [reduce(item, row) for item, row in zip(items, rows, strict=True)]
+
+    def _raw(self, bucket: Bucket, batch: Sequence[Encoding]) -> Row:
+        return self._loaded[bucket](pad(batch, bucket, self._artifact.card.inputs, self._pads))
+
+    def _recording(self, graph: Graph) -> Recording:
+        path = self._artifact.path(graph.golden.blob)
+        try:
+            return Recording.parse(path.read_bytes())
+        except (SafetensorError, KeyError, ValueError) as error:
+            bucket = graph.bucket.bucket()
+            message = f"bucket {bucket}: the golden file cannot be read: {error}"
+            raise Failure("ManifestInvalid", message) from error

@@ -1,0 +1,139 @@
+"""The model behind every protocol: from a request to its answers, and what the server says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from functools import partial
+
+import numpy as np
+
+from tracedmodel_api.buckets import longest
+from tracedmodel_server.artifact import Artifact
+from tracedmodel_server.batcher import Batcher
+from tracedmodel_server.encoder import Encoder, characters
+from tracedmodel_server.errors import Invalid, ModelFault, NotReady, RequestError
+from tracedmodel_server.metrics import Metrics
+from tracedmodel_server.model import Row
+from tracedmodel_server.policy import BatchQueue
+from tracedmodel_server.request import Answer, Request
+from tracedmodel_server.settings import Settings
+from tracedmodel_server.tasks import handler_for
+from tracedmodel_server.tasks.base import Prepared
+from tracedmodel_server.workers import Workers
+
+_INLINE_CHARACTERS = 20_000
+"""More text than this is tokenized in a thread: the loop must answer probes meanwhile."""
+_AT_A_STRETCH = 32
+
+
+class State(Enum):
+    """Where a server stands in its life."""
+
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class Engine:
+    """What there is once a model is loaded and proved."""
+
+    def __init__(
+        self, artifact: Artifact, workers: Workers, settings: Settings, metrics: Metrics
+    ) -> None:
+        self.artifact = artifact
+        self.workers = workers
+        self.task = handler_for(artifact.card, artifact.tokenizer)
+        limit = longest(artifact.graphs)
+        characters = settings.max_text_characters
+        self.encoder = Encoder(artifact.tokenizer, self.task, limit, characters)
+        delay = settings.max_delay_milliseconds / 1000
+        self.batcher: Batcher[Prepared, Row] = Batcher(
+            BatchQueue(workers.costs(), delay, len(workers)),
+            partial(workers.run, reduce=self.task.reduce),
+            settings.max_queued_requests,
+            metrics,
+        )
+
+
+class Service:
+    """Answers requests as soon as it has an engine."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.name = settings.model_name
+        self.state = State.LOADING
+        self._most_texts = settings.most_texts()
+        self._metrics = metrics
+        self._engine: Engine | None = None
+        self._tokenizing = ThreadPoolExecutor(1, "tokenizing")
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine; raises NotReady while there is none."""
+        if self._engine is None:
+            raise NotReady(f"model {self.name} is loading: try again later")
+        return self._engine
+
+    def start(self, engine: Engine) -> None:
+        """Take requests from now on."""
+        self._engine = engine
+        self.state = State.READY
+        self._metrics.watch_queue(engine.batcher.__len__)
+        self._metrics.ready.set(1)
+
+    def unready(self) -> None:
+        """Say that no more requests should be sent here; those that come are answered still."""
+        self.state = State.DRAINING
+        self._metrics.ready.set(0)
+
+    async def drain(self) -> None:
+        """Return when everything accepted is answered."""
+        if self._engine is not None:
+            await self._engine.batcher.drain()
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._tokenizing.shutdown(wait=False)
+        if self._engine is not None:
+            self._engine.workers.close()
+
+    async def answer(self, request: Request) -> list[Answer]:
+        """Return the answer of each item; cancelled, it drops what still waits.
+
+        Raises RequestError: Invalid, Overloaded, NotReady or ModelFault.
+        """
+        engine = self.engine
+        count = len(request.items)
+        if count > self._most_texts:
+            raise Invalid(f"the request has {count} texts, allowed are {self._most_texts}")
+        with self._metrics.tokenization.time():
+            prepared = await self._prepare(engine, request)
+        lengths = [len(one.encoding) for one in prepared]
+        try:
+            rows = await engine.batcher.submit(prepared, lengths)
+        except RequestError:
+            raise
+        except Exception as error:
+            raise ModelFault(f"the model failed: {type(error).__name__}: {error}") from error
+        return await self._answers(engine, request, prepared, rows)
+
+    async def _prepare(self, engine: Engine, request: Request) -> list[Prepared]:
+        prepare = partial(engine.encoder.prepare, truncate=request.parameters.truncate)
+        if characters(request.items) <= _INLINE_CHARACTERS:
+            return prepare(request.items)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._tokenizing, prepare, request.items)
+
+    async def _answers(
+        self, engine: Engine, request: Request, prepared: Sequence[Prepared], rows: Sequence[Row]
+    ) -> list[Answer]:
+        answers = []
+        for number, (one, row) in enumerate(zip(prepared, rows, strict=True)):
+            if not all(np.isfinite(part).all() for part in row):
+                raise ModelFault(f"the model's output for text {number} has NaN or infinity")
+            answers.append(engine.task.answer(one, row, request.parameters))
+            if number % _AT_A_STRETCH == _AT_A_STRETCH - 1:
+                await asyncio.sleep(0)
+        return answers

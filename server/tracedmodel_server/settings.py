@@ -1,0 +1,75 @@
+"""Everything that an admin or the operator decides of a server, from the environment and the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tracedmodel_api.report import Failure
+from tracedmodel_server.processors import available
+
+PREFIX = "TRACEDMODEL_"
+
+
+class Settings(BaseSettings):
+    """The settings; each is the environment variable of its name in capitals after ``TRACEDMODEL_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        protected_namespaces=(),
+    )
+
+    model_name: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._]*)$")
+    store_url: str = Field(min_length=1)
+    index_file: Path
+    artifact_digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Digest that the index must have."""
+    host: str = "0.0.0.0"  # noqa: S104  # a pod serves on its own address
+    port: int = Field(default=8080, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    """Threads of each worker; the default shares the available CPUs out."""
+    max_delay_milliseconds: float = Field(default=2, ge=0, le=10_000)
+    max_queued_requests: int = Field(default=1024, ge=1, le=1_000_000)
+    """Texts that may wait: a request of many texts takes as many permits."""
+    max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    max_texts_per_request: int = Field(default=1024, ge=1)
+    max_text_characters: int = Field(default=100_000, ge=1)
+    drain_seconds: float = Field(default=5, ge=0, le=3600)
+    """How long to go on accepting after SIGTERM, while readiness is already gone."""
+    grace_seconds: float = Field(default=25, ge=0, le=3600)
+    """How long to finish what was accepted, after that."""
+    cache_folder: Path | None = None
+    """Where blobs are kept between starts; without it a temporary folder."""
+    log_format: Literal["json", "text"] = "text"
+    access_log: bool = False
+
+    def threads_per_worker(self) -> int:
+        """Return the threads of each worker."""
+        return self.threads or max(1, available() // self.workers)
+
+    def most_texts(self) -> int:
+        """Return how many texts one request may have: never more than the queue can hold."""
+        return min(self.max_texts_per_request, self.max_queued_requests)
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Return the settings of the environment; what is given here and is not None goes before.
+
+    Raises Failure InvalidRequest with a sentence that names the variable.
+    """
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        given = "" if first["type"] == "missing" else f" (given: {str(first['input'])[:100]!r})"
+        message = f"{PREFIX}{name.upper()}: {first['msg']}{given}"
+        raise Failure("InvalidRequest", message) from None

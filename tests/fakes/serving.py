@@ -1,0 +1,122 @@
+"""A real ``tracedmodel serve`` in a process of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+
+MODEL = "tiny"
+_SECONDS = 120
+
+
+class Served:
+    """The process, its log, and a client for its address."""
+
+    def __init__(self, process, log, report):
+        self.process = process
+        self.log = log
+        self.report = report
+        self.port = None
+        self.client = None
+
+    def listen(self):
+        """Wait until the server says where it listens."""
+        lines = until(lambda: [e for e in self.events() if e["message"] == "listening"], self)
+        self.port = lines[0]["port"]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=60)
+        return self
+
+    def ready(self):
+        """Wait until the server is ready."""
+        until(lambda: self.client.get("/v2/health/ready").status_code == 200, self)
+        return self
+
+    def events(self):
+        """Return the log so far."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def infer(self, *texts, **document):
+        """Send texts by the Open Inference Protocol."""
+        tensor = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "data": list(texts)}
+        return self.client.post(f"/v2/models/{MODEL}/infer", json={"inputs": [tensor], **document})
+
+    def predict(self, *instances, **document):
+        """Send instances by KServe's first protocol."""
+        body = {"instances": list(instances), **document}
+        return self.client.post(f"/v1/models/{MODEL}:predict", json=body)
+
+    def metric(self, name):
+        """Return the value of a metric, its labels in the name."""
+        lines = self.client.get("/metrics").text.splitlines()
+        values = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == name]
+        return float(values[0]) if values else 0.0
+
+    def terminate(self):
+        """Send SIGTERM and return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_SECONDS)
+
+
+def until(question, served=None, seconds=_SECONDS):
+    """Ask until the answer is true, and return it; fails when the process ends or the time is over."""
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        if served is not None and served.process.poll() is not None:
+            raise AssertionError(f"the server ended: {served.log.read_text()}")
+        assert time.monotonic() < end, served.log.read_text() if served else "it did not happen"
+        time.sleep(0.01)
+    return answer
+
+
+@contextlib.contextmanager
+def starting(artifact, folder, **settings):
+    """Start a server on a free port; ``settings`` go into its environment."""
+    report, log = folder / "report.json", folder / "serve.log"
+    chosen = {
+        "model_name": MODEL,
+        "store_url": artifact.store.url,
+        "index_file": artifact.index_file,
+        "host": "127.0.0.1",
+        "port": 0,
+        "threads": 1,
+        "drain_seconds": 0,
+        "log_format": "json",
+        "report_file": report,
+        **settings,
+    }
+    variables = {f"TRACEDMODEL_{name.upper()}": str(value) for name, value in chosen.items()}
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tracedmodel_server"],
+            env={**os.environ, **variables},
+            stderr=errors,
+        )
+    served = Served(process, log, report)
+    try:
+        yield served
+    finally:
+        if served.client is not None:
+            served.client.close()
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def serving(artifact, folder, **settings):
+    """Start a server and wait until it is ready."""
+    with starting(artifact, folder, **settings) as served:
+        yield served.listen().ready()
+
+
+def ended(artifact, folder, **settings):
+    """Run a server that ends by itself; return its exit code and its report's bytes."""
+    with starting(artifact, folder, **settings) as served:
+        code = served.process.wait(_SECONDS)
+        return code, served.report.read_bytes()
