@@ -1,0 +1,1 @@
+"""Pure functions from a resource to its children, one kind a module."""

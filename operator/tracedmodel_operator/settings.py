@@ -1,0 +1,85 @@
+"""Everything that an administrator decides: one object, filled from the environment, which the chart fills."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tracedmodel_api import __version__
+from tracedmodel_api.types import Target
+
+Toleration = dict[str, str]
+
+
+class TargetSettings(BaseModel):
+    """What pods of one target need."""
+
+    exporter_image: str
+    server_image: str
+    export_resources: dict[str, str]
+    serving_resources: dict[str, str]
+    node_selector: dict[str, str] = {}
+    tolerations: list[Toleration] = []
+    instance_types: list[str] = []
+    """Serving pods run on nodes of these instance types alone; empty: on any."""
+
+
+def _cpu() -> TargetSettings:
+    return TargetSettings(
+        exporter_image=f"ghcr.io/tracedmodel/exporter:{__version__}",
+        server_image=f"ghcr.io/tracedmodel/server:{__version__}",
+        export_resources={"cpu": "4", "memory": "8Gi"},
+        serving_resources={"cpu": "2", "memory": "2Gi"},
+    )
+
+
+def _inf1() -> TargetSettings:
+    return TargetSettings(
+        exporter_image=f"ghcr.io/tracedmodel/exporter-inf1:{__version__}",
+        server_image=f"ghcr.io/tracedmodel/server-inf1:{__version__}",
+        export_resources={"cpu": "8", "memory": "32Gi"},
+        serving_resources={"cpu": "3", "memory": "5Gi"},
+        tolerations=[
+            {"key": "aws.amazon.com/neuron", "operator": "Exists", "effect": "NoSchedule"}
+        ],
+        instance_types=["inf1.xlarge", "inf1.2xlarge", "inf1.6xlarge", "inf1.24xlarge"],
+    )
+
+
+class Settings(BaseSettings):
+    """The operator's settings. Each is the environment variable TRACEDMODEL_OPERATOR_NAME; objects are JSON."""
+
+    model_config = SettingsConfigDict(env_prefix="TRACEDMODEL_OPERATOR_", frozen=True)
+
+    default_store_url: str | None = None
+    """Store of resources that name none; may hold {namespace}."""
+    file_stores: bool = False
+    """Whether a file:// store is one that all pods reach. True where pods are processes of one machine."""
+    cpu: TargetSettings = _cpu()
+    inf1: TargetSettings = _inf1()
+    neuron_resource: Literal["aws.amazon.com/neuroncore", "aws.amazon.com/neuron"] = (
+        "aws.amazon.com/neuroncore"
+    )
+    """How the cluster's device plugin offers NeuronCores: one by one, or by chips of four."""
+    serving_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
+    serving_port: int = 8080
+    hub_cache: str | None = "/scratch/hub"
+    """Where exporters keep what they download; None leaves it to the Hub library."""
+    drain_seconds: int = 5
+    """How long a server goes on accepting after it was told to stop, until no one is sent to it any more."""
+    grace_seconds: int = 25
+    """How long a server then has to finish what it accepted."""
+    backoff_seconds: int = 10
+    """Wait after the first passing failure of an export; it doubles with each more."""
+    max_backoff_seconds: int = 600
+    kept_indexes: int = 3
+
+    def target(self, target: Target) -> TargetSettings:
+        """Return the settings of a target."""
+        return self.cpu if target is Target.CPU else self.inf1
+
+    def with_(self, **changes: Any) -> Settings:
+        """Return these settings with some changed."""
+        return self.model_copy(update=changes)

@@ -1,0 +1,56 @@
+"""What ``tracedmodel run`` shows: the table of buckets, and how to call the model."""
+
+from __future__ import annotations
+
+import json
+
+from rich.table import Table
+
+from tracedmodel_api.status import BucketStatus, Status
+from tracedmodel_api.types import Task, TracedModel
+
+_INSTANCES: dict[Task, object] = {
+    Task.FEATURE_EXTRACTION: "A sentence to embed.",
+    Task.TEXT_CLASSIFICATION: "What a pleasant surprise!",
+    Task.TOKEN_CLASSIFICATION: "Ada Lovelace was born in London.",
+    Task.QUESTION_ANSWERING: {
+        "question": "Where was Ada born?",
+        "context": "Ada was born in London.",
+    },
+}
+
+
+def buckets(status: Status) -> Table:
+    """Return the buckets of a status: size, worst error, times of one batch, speed-up by tracing."""
+    table = Table(title="Buckets", title_justify="left")
+    table.add_column("bucket")
+    for name in ("size", "worst error", "p50 eager", "p50 traced", "speed-up"):
+        table.add_column(name, justify="right")
+    for bucket in status.artifact.buckets if status.artifact else []:
+        table.add_row(*_row(bucket))
+    return table
+
+
+def _row(bucket: BucketStatus) -> tuple[str, ...]:
+    traced, eager = bucket.latency.p50_microseconds, bucket.latency.eager_p50_microseconds
+    speed_up = f"{eager / traced:.2f}x" if traced and eager else "-"
+    return (
+        f"{bucket.batch_size}x{bucket.sequence_length}",
+        f"{bucket.size_bytes / 1000:.0f} kB",
+        bucket.max_absolute_error or "-",
+        _milliseconds(eager),
+        _milliseconds(traced),
+        speed_up,
+    )
+
+
+def _milliseconds(microseconds: int | None) -> str:
+    return "-" if microseconds is None else f"{microseconds / 1000:.2f} ms"
+
+
+def how_to_call(resource: TracedModel, url: str, mask: str = "[MASK]") -> str:
+    """Return a command line that asks the model something that its task answers."""
+    task = resource.spec.model.task
+    instance = _INSTANCES.get(task, f"Paris is the {mask} of France.")
+    body = json.dumps({"instances": [instance]})
+    return f"curl -s {url}/v1/models/{resource.metadata.name}:predict -d '{body}'"

@@ -1,0 +1,107 @@
+from resources import NOW, World, failed, report, resource
+from tracedmodel_operator.observe import JobState, observe
+
+
+def exported() -> World:
+    world = World()
+    world.turn()
+    world.finish(report())
+    world.settle()
+    return world
+
+
+def test_reads_a_job_with_its_attempt_and_how_its_pods_ended():
+    world = World()
+    world.turn()
+    assert world.observe().jobs[0].state is JobState.ACTIVE
+    world.finish(failed("NotFinite", "NaN"))
+    job = world.observe().jobs[0]
+    assert (job.state, job.attempt, job.finished) == (JobState.FAILED, 1, NOW)
+    assert (job.ends[0].reason(), job.ends[0].sentence()) == ("NotFinite", "NaN")
+    assert job.reports() == ()
+
+
+def test_a_known_exit_code_speaks_where_the_report_is_lost():
+    world = World()
+    world.turn()
+    world.finish((18, "Error"))
+    (end,) = world.observe().jobs[0].ends
+    assert (end.reason(), end.sentence()) == (
+        "ToleranceMissed",
+        "A traced graph is too far from the eager model.",
+    )
+
+
+def test_an_unknown_end_is_told_by_the_kubelets_word_and_the_logs_last_line():
+    world = World()
+    world.turn()
+    world.finish((139, "Error"))
+    pod = next(item for (kind, _), item in world.objects.items() if kind == "Pod")
+    ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended["message"] = "loading\nSegmentation fault\n"
+    (end,) = world.observe().jobs[0].ends
+    assert (end.reason(), end.sentence()) == ("Error", "exit code 139: Segmentation fault")
+
+
+def test_a_pod_without_any_status_has_not_ended():
+    world = World()
+    world.turn()
+    world.finish(report())
+    pod = next(item for (kind, _), item in world.objects.items() if kind == "Pod")
+    del pod["status"]
+    assert world.observe().jobs[0].ends == ()
+
+
+def test_reads_an_index_with_what_was_measured():
+    (index,) = exported().observe().indexes
+    assert [row.bucket for row in index.report.rows] == [row.bucket for row in report().rows]
+    assert index.report.rows[0].p50 == 5000
+    assert index.name == f"minilm-index-{index.digest[:10]}"
+
+
+def test_config_maps_that_hold_no_index_of_this_version_do_not_count():
+    world = exported()
+    key = next(key for key in world.objects if key[0] == "ConfigMap")
+    for data in (
+        {},
+        {"index.json": "no"},
+        {"index.json": "{}"},
+        {**world.objects[key]["data"], "report.json": "{}"},
+        None,
+    ):
+        world.objects[key]["data"] = data
+        assert world.observe().indexes == ()
+
+
+def test_a_deployment_without_status_serves_nothing_yet():
+    serving = exported().observe().serving
+    assert (serving.ready, serving.available, serving.failure) == (0, 0, None)
+
+
+def test_a_failed_server_of_another_template_is_no_failure_of_this_one():
+    world = exported()
+    world.crash(failed("ProofFailed"))
+    assert world.observe().serving.failure.reason() == "ProofFailed"
+    world.objects["Pod", "server-1"]["metadata"]["annotations"] = {
+        "tracedmodel.dev/artifact": "0" * 64
+    }
+    assert world.observe().serving.failure is None
+
+
+def test_a_server_that_was_told_to_stop_did_not_fail():
+    world = exported()
+    world.crash((0, "Completed"))
+    assert world.observe().serving.failure is None
+
+
+def test_nothing_is_observed_where_nothing_is():
+    observation = observe([], NOW)
+    assert (observation.jobs, observation.indexes, observation.serving) == ((), (), None)
+    assert observation.latest_job("x") is None
+
+
+def test_a_resource_name_does_not_leak_into_another_ones_children():
+    one, other = World(resource(name="a")), World(resource(name="b"))
+    one.turn()
+    other.turn()
+    assert one.objects.keys().isdisjoint(other.objects.keys())
