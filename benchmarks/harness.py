@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from tracedmodel_api.manifest import FORMAT_VERSION, Graph, Index, Limits
+from tracedmodel_api.manifest import Graph, Index, Limits
 from tracedmodel_api.store import Store
 
 RESULTS = Path(__file__).parent / "results"
@@ -84,18 +84,8 @@ def read_graphs(url: str) -> list[Graph]:
 
 def write_index(path: Path, graphs: Sequence[Graph]) -> Path:
     """Write the index of graphs that belong together."""
-    first = graphs[0]
-    index = Index(
-        format_version=FORMAT_VERSION,
-        task=first.task,
-        target=first.target,
-        precision=first.precision,
-        revision=first.revision,
-        graphs=tuple(graph.identity() for graph in graphs),
-        files={name: blob.digest for name, blob in first.files.items()},
-        limits=Limits(absolute=1e-4, relative=1e-4, min_agreement=0.99),
-    )
-    path.write_bytes(index.to_bytes())
+    limits = Limits(absolute=1e-4, relative=1e-4, min_agreement=0.99)
+    path.write_bytes(Index.of(graphs, limits).to_bytes())
     return path
 
 

@@ -28,7 +28,9 @@ def embed(url: str, name: str, sentences: tuple[str, ...]) -> list[list[float]]:
     """Return the embedding of each sentence, asked over HTTP as any client would."""
     body = json.dumps({"instances": sentences}).encode()
     request = urllib.request.Request(f"{url}/v1/models/{name}:predict", body)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    # The server is on this machine: no proxy of the environment stands between.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=30) as answer:
         return json.load(answer)["predictions"]
 
 
@@ -62,7 +64,9 @@ def main() -> int:
         with served(resource, "127.0.0.1", 0, console) as endpoint:
             console.print(similarities(embed(endpoint.url, resource.metadata.name, SENTENCES)))
             console.print("While it runs, anyone can call it:")
-            console.print(how_to_call(resource, endpoint.url), soft_wrap=True, markup=False)
+            console.print(
+                how_to_call(resource, endpoint.url, endpoint.card()), soft_wrap=True, markup=False
+            )
     except Failure as failure:
         console.print(f"{failure.reason.name}: {failure}", markup=False)
         return failure.reason.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import Any
@@ -26,3 +27,19 @@ def sha256_hex(data: bytes) -> str:
 def fingerprint(value: Any) -> str:
     """Return the digest of the canonical JSON of ``value``."""
     return sha256_hex(canonical_json(value))
+
+
+_SHORT_LENGTH = 43
+
+
+def to_short(digest: str) -> str:
+    """Return a digest as 43 URL-safe base64 characters."""
+    return base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
+
+
+def from_short(short: str) -> str:
+    """Return the digest of 43 URL-safe base64 characters; raises ``ValueError`` for anything else."""
+    digest = base64.urlsafe_b64decode(short + "=").hex()
+    if to_short(digest) != short or len(short) != _SHORT_LENGTH:
+        raise ValueError(f"not a short digest: {short[:_SHORT_LENGTH]!r}")
+    return digest

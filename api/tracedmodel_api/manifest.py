@@ -5,8 +5,8 @@ Every reader checks the digest of bytes before it parses them, so these types ne
 
 from __future__ import annotations
 
-import base64
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -194,6 +194,25 @@ class Index(Document):
     files: dict[str, Digest]
     limits: Limits
 
+    @classmethod
+    def of(cls, graphs: Sequence[Graph], limits: Limits) -> Index:
+        """Return the index of graphs that belong together, to be judged by ``limits``."""
+        first = graphs[0]
+        return cls(
+            format_version=FORMAT_VERSION,
+            task=first.task,
+            target=first.target,
+            precision=first.precision,
+            revision=first.revision,
+            graphs=tuple(graph.identity() for graph in graphs),
+            files={name: blob.digest for name, blob in first.files.items()},
+            limits=limits,
+        )
+
+
+Scoring = Literal["softmax", "sigmoid", "identity"]
+"""How logits become scores: labels exclude each other, are judged one by one, or are numbers to be told."""
+
 
 class ModelCard(Document):
     """What a server must know of the model beside graphs and tokenizer; stored as ``model.json``."""
@@ -211,23 +230,8 @@ class ModelCard(Document):
     pooling: str | None = None
     normalized: bool = False
     embedding_size: int | None = None
+    scoring: Scoring | None = None
 
 
 TOKENIZER_FILE = "tokenizer.json"
 CARD_FILE = "model.json"
-
-
-_SHORT_LENGTH = 43
-
-
-def to_short(digest: str) -> str:
-    """Return a digest as 43 URL-safe base64 characters."""
-    return base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
-
-
-def from_short(short: str) -> str:
-    """Return the digest of 43 URL-safe base64 characters; raises ``ValueError`` for anything else."""
-    digest = base64.urlsafe_b64decode(short + "=").hex()
-    if to_short(digest) != short or len(short) != _SHORT_LENGTH:
-        raise ValueError(f"not a short digest: {short[:_SHORT_LENGTH]!r}")
-    return digest

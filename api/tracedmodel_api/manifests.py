@@ -128,7 +128,7 @@ def _problem(detail: ErrorDetails, schema: Schema, document: Any) -> Problem:
         return Problem(_spell(path), _given(document, path), detail["msg"])
     field = _spell(path)
     if kind == "missing":
-        return Problem(field, "missing", f"write {_describe(_at(schema, path))}")
+        return Problem(field, "missing", f"write {_describe(_at(schema, path)) or _METADATA[kind]}")
     if kind == "extra_forbidden":
         return Problem(field, "unknown field", _suggest(path, schema))
     known = _at(schema, path)
@@ -141,7 +141,7 @@ def _problem(detail: ErrorDetails, schema: Schema, document: Any) -> Problem:
 
 _QUOTES = "in quotes"
 # The schema leaves metadata to the API server.
-_METADATA = {"string_type": "a string", "dict_type": "a mapping"}
+_METADATA = {"missing": "a name", "string_type": "a string", "dict_type": "a mapping"}
 
 
 def _path(location: tuple[int | str, ...], schema: Schema) -> list[int | str]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.canonical import canonical_json
-from tracedmodel_api.manifest import from_short, to_short
+from tracedmodel_api.canonical import canonical_json, from_short, to_short
 
 REPORT_VERSION = 1
 MAX_BYTES = 4096
@@ -51,16 +50,16 @@ def _reasons() -> dict[str, Reason]:
         ("InvalidRequest", 10, terminal, "The request cannot be understood.", "Correct the manifest."),
         ("ModelNotFound", 11, terminal, "There is no model at the source or revision.", "Correct spec.model.source or revision."),
         ("ModelAccessDenied", 12, terminal, "The source refuses access.", "Set credentialsSecretName, or accept the model's terms on the Hub."),
-        ("UnsupportedTask", 13, terminal, "The model has no weights for the task.", "Choose a task that the model was trained for."),
+        ("UnsupportedTask", 13, terminal, "The model has no weights for the task.", "Choose a task that the model was trained for, of those that can be exported."),
         ("UnsafeWeights", 14, terminal, "The weights are pickled; only safetensors are loaded.", "Convert the weights to safetensors."),
         ("RemoteCodeRequired", 15, terminal, "The model needs code from its repository, which is never run.", "Choose a model that transformers supports itself."),
         ("TokenizerNotFound", 16, terminal, "The source has no tokenizer, or more than one plausible.", "Add tokenizer.json to the source, or leave one."),
         ("SequenceTooLong", 17, terminal, "A bucket is longer than the model's positions.", "Lower sequenceLength."),
         ("ToleranceMissed", 18, terminal, "A traced graph is too far from the eager model.", "Raise export.tolerance, or change precision or compiler arguments."),
-        ("NotFinite", 19, terminal, "An output has NaN or infinity.", "Use Float32, or other compiler arguments."),
+        ("NotFinite", 19, terminal, "An output has NaN or infinity.", "Compare with the eager model: weights may hold NaN themselves; else use Float32, or other compiler arguments."),
         ("TraceFailed", 20, terminal, "The model cannot be traced at a bucket.", "Read the message; report it if the model should work."),
         ("InvalidModelFiles", 21, terminal, "The model's files are damaged or do not fit together.", "Repair the source."),
-        ("BackendUnavailable", 22, terminal, "The libraries of the target are not in this image.", "Use the image of the target."),
+        ("BackendUnavailable", 22, terminal, "The libraries of the target are not in this image.", "Use the image of the target, where this version has one."),
         ("FormatUnsupported", 23, terminal, "The store holds a newer format than this version reads.", "Upgrade, or use another store."),
         ("BlobMissing", 30, terminal, "The store lacks bytes that the artifact names.", "Ask for a new export with the requested-at annotation."),
         ("BlobCorrupt", 31, terminal, "Bytes in the store do not match their digest.", "Remove the named file, then ask for a new export."),
@@ -69,9 +68,9 @@ def _reasons() -> dict[str, Reason]:
         ("LoadFailed", 34, terminal, "A graph cannot be loaded.", "Compare the versions with those of the export."),
         ("InternalError", 70, transient, "A fault that nobody foresaw.", "Report it with the log."),
         ("StoreUnreachable", 71, transient, "The store does not answer, refuses access or is full.", "Check the URL, credentials, network and space."),
-        ("SourceUnreachable", 72, transient, "The model's source does not answer.", "Check the network; it is tried again."),
+        ("SourceUnreachable", 72, transient, "The model's source does not answer.", "Check the network, or take the model from a folder or an object store."),
         ("PortInUse", 73, transient, "Another process listens on the port.", "Stop it, or choose another port."),
-        ("Interrupted", 74, transient, "The process was told to stop.", "Nothing; it is tried again."),
+        ("Interrupted", 74, transient, "The process was told to stop.", "Nothing: a cluster tries it again."),
         ("OutOfSpace", 75, transient, "The disk is full.", "Give the pod more ephemeral storage."),
     )
     # fmt: on

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tracedmodel_api import manifests
 from tracedmodel_api.failures import as_failure
+from tracedmodel_api.manifest import Index
 from tracedmodel_api.report import Failure, Report
 from tracedmodel_api.request import (
     REPORT_VARIABLE,
@@ -41,6 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-benchmark", action="store_true", help="leave the times of the buckets out"
     )
+    parser.add_argument(
+        "--index",
+        metavar="FILE",
+        type=Path,
+        help="write the artifact's index here, for `tracedmodel serve --index FILE`",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,6 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         share = os.environ.get(SHARE_VARIABLE)
         export = Export(request, None if share is None else int(share), progress)
         report, failure = export.run(), None
+        if arguments.index:
+            index = Index.of([*export.published.values()], request.limits)
+            arguments.index.write_bytes(index.to_bytes())
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the boundary that turns errors into reports
         failure = as_failure(error)
         report = export.report(failure) if export else _empty(failure)

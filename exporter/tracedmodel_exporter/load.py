@@ -13,9 +13,15 @@ import torch
 import transformers
 from torch import nn
 
-from tracedmodel_api.manifest import FORMAT_VERSION, ModelCard
+from tracedmodel_api.manifest import FORMAT_VERSION, ModelCard, Scoring
 from tracedmodel_api.report import Failure
 from tracedmodel_api.types import Precision, Task
+from tracedmodel_exporter.architecture import (
+    demand_encoder,
+    demand_head,
+    demand_text,
+    demand_weights,
+)
 from tracedmodel_exporter.errors import reading
 from tracedmodel_exporter.pooling import Pooling, read_pooling
 from tracedmodel_exporter.tasks import TASKS, Embedder, Head, TaskSpec
@@ -84,7 +90,8 @@ def _config(folder: Path) -> Any:
 
 def _model(folder: Path, config: Any, task: Task, spec: TaskSpec) -> nn.Module:
     """Return the model of the task in float32; a head that has no weights in the files is refused."""
-    _demand_head(config, task, spec)
+    demand_encoder(config)
+    demand_head(config, task, spec)
     loader = getattr(transformers, spec.auto_class)
     with reading(folder):
         try:
@@ -92,14 +99,10 @@ def _model(folder: Path, config: Any, task: Task, spec: TaskSpec) -> nn.Module:
         except (ValueError, ImportError):
             # Some architectures have no sdpa, torch 1.13 neither; it is the faster one on CPUs where there is a choice.
             model, info = _from_pretrained(loader, folder, config, "eager")
+    demand_text(model, config)
     unused = ".pooler." if task is Task.FEATURE_EXTRACTION else None
     missing = [n for n in info["missing_keys"] if unused is None or unused not in f".{n}"]
-    if missing:
-        shown = ", ".join(sorted(missing)[:4])
-        raise Failure(
-            "UnsupportedTask",
-            f"the files have no weights for task {task.value}: {shown} would be random{_hint(config)}",
-        )
+    demand_weights(missing, config, task, spec)
     if info.get("mismatched_keys"):
         raise Failure(
             "InvalidModelFiles",
@@ -124,18 +127,6 @@ def _from_pretrained(loader: Any, folder: Path, config: Any, attention: str) -> 
     )
 
 
-def _demand_head(config: Any, task: Task, spec: TaskSpec) -> None:
-    """Refuse a model whose config says that it was trained for something else."""
-    architectures = config.architectures or []
-    if task is Task.FEATURE_EXTRACTION or not architectures:
-        return
-    if not any(name.endswith(spec.suffix) for name in architectures):
-        raise Failure(
-            "UnsupportedTask",
-            f"the model is {', '.join(architectures)}, not one for task {task.value}{_hint(config)}",
-        )
-
-
 def _demand_embeddings(model: Any, tokenizer: tokenizers.Tokenizer) -> None:
     """Refuse a tokenizer that writes tokens which the model has no embedding for."""
     largest = max(tokenizer.get_vocab().values())
@@ -145,17 +136,6 @@ def _demand_embeddings(model: Any, tokenizer: tokenizers.Tokenizer) -> None:
             "InvalidModelFiles",
             f"the tokenizer has a token {largest}, the model has embeddings for {rows} tokens",
         )
-
-
-def _hint(config: Any) -> str:
-    """Return which tasks the model's architectures are for."""
-    fitting = [
-        task.value
-        for task, spec in TASKS.items()
-        if any(name.endswith(spec.suffix) for name in config.architectures or [])
-        or task is Task.FEATURE_EXTRACTION
-    ]
-    return f"; it can do {' and '.join(fitting)}"
 
 
 def _input_names(model: nn.Module, config: Any, wrapped: Any) -> tuple[str, ...]:
@@ -208,7 +188,16 @@ def _card(
         pooling=pooling.mode if pooling else None,
         normalized=bool(pooling and pooling.normalize),
         embedding_size=int(config.hidden_size) if pooling else None,
+        scoring=_scoring(config, labels) if task is Task.TEXT_CLASSIFICATION else None,
     )
+
+
+def _scoring(config: Any, labels: list[str]) -> Scoring:
+    """Return how transformers' pipeline turns the logits of a text classifier into scores."""
+    kind = getattr(config, "problem_type", None)
+    if kind == "regression":
+        return "identity"
+    return "sigmoid" if kind == "multi_label_classification" or len(labels) == 1 else "softmax"
 
 
 def _width(card: ModelCard, config: Any) -> int:

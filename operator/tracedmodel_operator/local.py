@@ -57,6 +57,10 @@ class LocalCluster:
         for child in (*plan.create, *plan.apply):
             self._apply(child)
 
+    def last_words(self) -> str:
+        """Return the ends of the logs of servers that failed."""
+        return "\n".join(filter(None, (process.last_words() for process in self._processes)))
+
     def close(self) -> None:
         """Stop every process as a kubelet would, and remove what they wrote."""
         stop(self._processes)

@@ -18,6 +18,10 @@ from tracedmodel_operator.names import ARTIFACT, ATTEMPT, FINGERPRINT, JOB_NAME,
 Object = Mapping[str, Any]
 
 
+_SIGNALLED = 128
+_HINTS = {9: ", as the kernel does when memory is out"}
+
+
 class JobState(Enum):
     """What became of an exporter Job."""
 
@@ -49,6 +53,9 @@ class PodEnd:
         known = BY_EXIT_CODE.get(self.exit_code)
         if known:
             return known.meaning
+        if self.exit_code > _SIGNALLED:
+            number = self.exit_code - _SIGNALLED
+            return f"exit code {self.exit_code}: killed by signal {number}{_HINTS.get(number, '')}"
         last = self.message.strip().rpartition("\n")[2]
         return f"exit code {self.exit_code}" + (f": {last}" if last else "")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import http.client
 import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,12 @@ from typing import Any
 Document = dict[str, Any]
 
 _PROGRAM = {"tracedmodel": [sys.executable, "-m", "tracedmodel_api"]}
+HOST_VARIABLE = "TRACEDMODEL_HOST"
+"""Where a server listens: a pod has an address of its own, a process is told."""
+_EVERY_ADDRESS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what they mean for a client
 _PROBE_SECONDS = 2.0
 _STOP_MARGIN = 5.0
+_PR_SET_PDEATHSIG = 1
 _DEFAULT_GRACE = 30
 _LOG_TAIL = 2048
 """The kubelet takes this much of a log where a failed container left no message."""
@@ -37,6 +41,7 @@ class Process:
         places = _volumes(pod["spec"], folder, config_maps)
         places[container["terminationMessagePath"]] = str(self._report)
         variables = {v["name"]: _substitute(v["value"], places) for v in container["env"]}
+        self._address = client_address(variables.get(HOST_VARIABLE, ""))
         self._popen = _spawn(container["command"], variables, self._log, quiet=quiet)
 
     def exit_code(self) -> int | None:
@@ -62,12 +67,21 @@ class Process:
             return False
         container = self.pod["spec"]["containers"][0]
         port = container["ports"][0]["containerPort"]
-        url = f"http://127.0.0.1:{port}{container['readinessProbe']['httpGet']['path']}"
+        # A kubelet asks the pod itself: no proxy of the environment stands between.
+        asked = http.client.HTTPConnection(self._address, port, timeout=_PROBE_SECONDS)
         try:
-            with urllib.request.urlopen(url, timeout=_PROBE_SECONDS):  # this machine
-                return True
-        except (urllib.error.URLError, OSError):
+            asked.request("GET", container["readinessProbe"]["httpGet"]["path"])
+            return asked.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            asked.close()
+
+    def last_words(self) -> str:
+        """Return the end of the log of a server that failed."""
+        if self._log is None or not self.exit_code():
+            return ""
+        return self._log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:].strip()
 
     def terminate(self) -> None:
         """Ask the process to stop."""
@@ -105,6 +119,17 @@ def _substitute(value: str, places: Mapping[str, str]) -> str:
     return value
 
 
+def client_address(host: str) -> str:
+    """Return the address that a client of this machine uses for the one that a server listens on."""
+    return _EVERY_ADDRESS.get(host, host)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop this process when the one that started it is gone, however it went."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _spawn(
     command: list[str], variables: dict[str, str], log: Path | None, *, quiet: bool
 ) -> subprocess.Popen[bytes]:
@@ -118,6 +143,7 @@ def _spawn(
             stdout=output,
             stderr=output if log or quiet else None,
             start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # nothing here starts threads before
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import socket
@@ -13,17 +14,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from urllib.parse import unquote
 
 from rich.console import Console
 
 from tracedmodel_api import manifests
 from tracedmodel_api.conditions import BACKING_OFF, EXPORTED, READY, STALLED
+from tracedmodel_api.manifest import CARD_FILE, ModelCard
 from tracedmodel_api.report import REASONS, Failure
 from tracedmodel_api.status import Condition, Status
+from tracedmodel_api.store import Store
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator import tables
 from tracedmodel_operator.local import LocalCluster
 from tracedmodel_operator.plan import make_plan
+from tracedmodel_operator.processes import client_address
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.status import make_status
 
@@ -31,6 +36,7 @@ summary = "export, verify and serve a manifest on this machine, until Ctrl-C"
 
 _PAUSE = 0.1
 _GRACE_SECONDS = 10
+_MOST_PORT = 65535
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +58,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--port",
-        type=int,
+        type=_port,
         default=8080,
         help="port to listen on, 0 for a free one (default: %(default)s)",
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > _MOST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"given {text!r}; write a whole number from 0 to {_MOST_PORT}"
+        )
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(stderr=True, highlight=False)
     resource = read(arguments.file, arguments.model, arguments.store)
     with _stoppable(), served(resource, arguments.host, arguments.port, console) as endpoint:
-        console.print(tables.how_to_call(resource, endpoint.url), soft_wrap=True)
+        console.print(tables.how_to_call(resource, endpoint.url, endpoint.card()), soft_wrap=True)
         console.print("Ctrl-C stops it.")
         endpoint.watch()
     return 0
@@ -80,10 +94,10 @@ def read(file: Path, model: Path | None = None, store: str | None = None) -> Tra
         document = documents[0]
         resource = manifests.parse(document)
         if model is not None:
-            document["spec"]["model"]["source"] = f"file://{model.resolve()}"
+            document["spec"]["model"]["source"] = model.resolve().as_uri()
             document["spec"]["model"].pop("revision", None)
         if store is not None or resource.spec.store is None:
-            document["spec"]["store"] = {"url": store or _default_store()}
+            document["spec"]["store"] = {"url": _store_url(store) if store else _default_store()}
         document["spec"].setdefault("serving", {})["replicas"] = 1
         document["spec"]["serving"].pop("autoscaling", None)
         return manifests.parse(document)
@@ -95,7 +109,15 @@ def read(file: Path, model: Path | None = None, store: str | None = None) -> Tra
 
 def _default_store() -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return f"file://{cache / 'tracedmodel' / 'store'}"
+    return (cache / "tracedmodel" / "store").absolute().as_uri()
+
+
+def _store_url(store: str) -> str:
+    """Return a store as a URL; a path of this machine may have any characters, and need not be absolute."""
+    path = store.removeprefix("file://")
+    if "://" in path or unquote(path) != path:
+        return store
+    return Path(path).absolute().as_uri()
 
 
 @dataclass
@@ -110,6 +132,15 @@ class Endpoint:
     def status(self) -> Status:
         """Return the newest status."""
         return self._loop.status
+
+    def card(self) -> ModelCard:
+        """Return what the store says of the served model."""
+        spec, artifact = self.resource.spec.store, self.status.artifact
+        if spec is None or spec.url is None or artifact is None:
+            raise Failure("BlobMissing", "nothing is served from a store")
+        store = Store(spec.url)
+        files = store.graph_by_digest(artifact.buckets[0].digest).files
+        return ModelCard.model_validate_json(store.read(files[CARD_FILE].digest))
 
     def watch(self) -> None:
         """Return when told to stop; raises Failure if the server ends before."""
@@ -140,20 +171,28 @@ def served(
         loop = _Loop(resource, settings, cluster, console)
         loop.until_ready()
         console.print(tables.buckets(loop.status))
-        yield Endpoint(f"http://{host}:{port}", resource, loop)
+        yield Endpoint(_url(host, port), resource, loop)
     finally:
         cluster.close()
 
 
+def _url(host: str, port: int) -> str:
+    """Return the URL that a client of this machine uses."""
+    address = client_address(host)
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
 def _free(host: str, port: int) -> int:
     """Return the port, or a free one for 0; raises Failure PortInUse before a long export is made for nothing."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
+            other = "--port" if error.errno == errno.EADDRINUSE else "--host"
             message = (
-                f"{host}:{port} cannot be listened on: {error.strerror}; choose another by --port"
+                f"{host}:{port} cannot be listened on: {error.strerror}; choose another by {other}"
             )
             raise Failure("PortInUse", message) from None
         return int(probe.getsockname()[1])
@@ -178,8 +217,8 @@ class _Loop:
         plan = make_plan(resource, observation, self._settings)
         before = self.status
         self.status = make_status(resource, observation, plan)
-        self._tell(before)
         self._demand_progress()
+        self._tell(before)
         self._cluster.carry_out(plan)
 
     def until_ready(self) -> None:
@@ -207,6 +246,9 @@ class _Loop:
         failure = self.status.last_failure
         reason = failure.reason if failure else stopped.reason if stopped else BACKING_OFF
         message = failure.message if failure else stopped.message if stopped else ""
+        log = self._cluster.last_words()
+        if log:
+            self._console.print(f"the server's log ended:\n{log}", markup=False)
         raise Failure(reason if reason in REASONS else "InternalError", message)
 
 

@@ -69,6 +69,10 @@ def make_status(resource: TracedModel, observation: Observation, plan: Plan) -> 
     )
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _spell(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -78,7 +82,7 @@ def _exported(resource: TracedModel, plan: Plan) -> _Verdict:
     if plan.artifact is not None:
         count = len(plan.artifact.index.graphs)
         digest = plan.artifact.digest[:12]
-        return _yes(c.PUBLISHED, f"artifact {digest} with {count} verified buckets")
+        return _yes(c.PUBLISHED, f"artifact {digest} with {_counted(count, 'verified bucket')}")
     if plan.problem is not None and plan.problem.terminal:
         return _no(plan.problem.reason, plan.problem.message)
     if plan.problem is not None:
@@ -106,7 +110,7 @@ def _rollout(serving: Serving | None, plan: Plan) -> _Verdict:
     wanted = serving.wanted if plan.replicas is None else plan.replicas
     settled = serving.current and serving.replicas == serving.updated == serving.wanted == wanted
     if settled and serving.available >= wanted:
-        return _yes(c.SUCCEEDED, f"{serving.available} replicas serve it")
+        return _yes(c.SUCCEEDED, f"{_counted(serving.available, 'replica')} up")
     return _no(
         c.ROLLOUT_IN_PROGRESS,
         f"{serving.available} of {wanted} replicas are available, {serving.updated} updated",

@@ -6,8 +6,10 @@ import json
 
 from rich.table import Table
 
+from tracedmodel_api.enums import Task
+from tracedmodel_api.manifest import ModelCard
 from tracedmodel_api.status import BucketStatus, Status
-from tracedmodel_api.types import Task, TracedModel
+from tracedmodel_api.types import TracedModel
 
 _INSTANCES: dict[Task, object] = {
     Task.FEATURE_EXTRACTION: "A sentence to embed.",
@@ -49,9 +51,13 @@ def _milliseconds(microseconds: int | None) -> str:
     return "-" if microseconds is None else f"{microseconds / 1000:.2f} ms"
 
 
-def how_to_call(resource: TracedModel, url: str, mask: str = "[MASK]") -> str:
-    """Return a command line that asks the model something that its task answers."""
-    task = resource.spec.model.task
-    instance = _INSTANCES.get(task, f"Paris is the {mask} of France.")
+def how_to_call(resource: TracedModel, url: str, card: ModelCard) -> str:
+    """Return command lines that ask the model something that its task answers, and what was proved."""
+    name = resource.metadata.name
+    instance = _INSTANCES.get(card.task, f"Paris is the {card.mask_token} of France.")
     body = json.dumps({"instances": [instance]})
-    return f"curl -s {url}/v1/models/{resource.metadata.name}:predict -d '{body}'"
+    return (
+        f"curl -s {url}/v1/models/{name}:predict -d '{body}'\n"
+        f"curl -s {url}/v2/models/{name}\n"
+        f"curl -s {url}/proof"
+    )

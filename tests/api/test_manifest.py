@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from builders import a_blob, a_graph, a_proof, an_index
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.canonical import from_short, to_short
 from tracedmodel_api.manifest import (
     Graph,
     Index,
@@ -16,8 +17,6 @@ from tracedmodel_api.manifest import (
     OutputError,
     Proof,
     Shape,
-    from_short,
-    to_short,
 )
 
 LIMITS = Limits(absolute=0.01, relative=0.1, min_agreement=0.9)

@@ -18,6 +18,7 @@ from exports import SMALL, a_request
 from tracedmodel_api import cli
 from tracedmodel_api.report import MAX_BYTES, REASONS, Failure, Report
 from tracedmodel_api.request import REPORT_VARIABLE, REQUEST_VARIABLE, SHARE_VARIABLE
+from tracedmodel_api.store import Store
 from tracedmodel_exporter.pipeline import Export
 
 MANIFEST = """
@@ -109,6 +110,18 @@ def test_a_store_of_the_command_line_stands_in_for_the_manifests(model, store, t
     assert export(manifest, "--store", f"file://{store}", "--no-benchmark") == 0
     assert len(list((store / "graphs").iterdir())) == 2
     assert " ms" not in capsys.readouterr().out
+
+
+@pytest.mark.transformers
+def test_an_index_for_a_server_is_written_where_it_is_asked_for(model, store, tmp_path):
+    manifest = tmp_path / "tiny.yaml"
+    manifest.write_text(
+        MANIFEST.format(source=model(), store=f'  store: {{url: "file://{store}"}}')
+    )
+    assert export(manifest, "--no-benchmark", "--index", tmp_path / "index.json") == 0
+    found = Store(f"file://{store}").index((tmp_path / "index.json").read_bytes())
+    assert len(found.graphs) == 2
+    assert (found.limits.absolute, set(found.files)) == (1e-4, {"model.json", "tokenizer.json"})
 
 
 def test_a_manifest_without_a_store_says_how_to_name_one(tmp_path, capsys):

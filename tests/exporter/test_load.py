@@ -52,8 +52,8 @@ def test_a_head_without_weights_is_refused_though_the_config_claims_it(copied, s
     folder = copied("bert", "FillMask")
     edit(folder / "config.json", architectures=["BertForQuestionAnswering"])
     reason, message = refusal(folder, store, "QuestionAnswering")
-    assert reason == "UnsupportedTask"
-    assert "no weights for task QuestionAnswering: qa_outputs.bias, qa_outputs.weight" in message
+    assert reason == "InvalidModelFiles"
+    assert "lack weights: qa_outputs.bias, qa_outputs.weight would be random" in message
 
 
 def test_a_model_that_names_no_architecture_is_judged_by_its_weights(copied, store):
@@ -68,7 +68,7 @@ def test_a_pooler_without_weights_is_refused_where_the_answer_needs_it(copied, s
     folder = copied("bert", "TextClassification")
     reweigh(folder, lambda weights: [weights.pop(n) for n in [*weights] if "pooler" in n])
     reason, message = refusal(folder, store)
-    assert reason == "UnsupportedTask"
+    assert reason == "InvalidModelFiles"
     assert "bert.pooler.dense.bias" in message
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tiny_models
-from tracedmodel_api.manifest import FORMAT_VERSION, Index, Limits, Shape
+from tracedmodel_api.manifest import Index, Limits, Shape
 from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.store import Store
 from tracedmodel_api.types import Precision, Target, Task
@@ -71,18 +71,9 @@ def export_model(folder, model, task, buckets):
         benchmark=False,
     )
     run = Export(request, None, _Silent())
-    report = run.run()
+    run.run()
     graphs = list(run.published.values())
-    index = Index(
-        format_version=FORMAT_VERSION,
-        task=request.task,
-        target=request.target,
-        precision=request.precision,
-        revision=report.revision,
-        graphs=tuple(graph.identity() for graph in graphs),
-        files={name: blob.digest for name, blob in graphs[0].files.items()},
-        limits=request.limits,
-    )
+    index = Index.of(graphs, request.limits)
     index_file = folder / "index.json"
     index_file.write_bytes(index.to_bytes())
     return TinyArtifact(model, Store(request.store_url), index, index_file)

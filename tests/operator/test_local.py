@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -160,3 +161,27 @@ def test_what_ignores_the_request_to_stop_is_killed(cluster, tmp_path):
     cluster.close()
     with pytest.raises(ProcessLookupError):
         os.kill(int(file.read_text()), signal.SIGCONT)
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path):
+    file = tmp_path / "pid"
+    inner = f"import os, time; open({str(file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    outer = (
+        "import os, signal; from tracedmodel_operator.processes import _spawn;"
+        f"_spawn([{sys.executable!r}, '-c', {inner!r}], {{}}, None, quiet=True);"
+        f"import pathlib;\nwhile not (p := pathlib.Path({str(file)!r})).exists() or not p.read_text(): pass\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", outer], check=False)
+    pid = int(file.read_text())
+    deadline = time.monotonic() + 30
+    while _runs(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False

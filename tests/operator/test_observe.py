@@ -35,12 +35,19 @@ def test_a_known_exit_code_speaks_where_the_report_is_lost():
 def test_an_unknown_end_is_told_by_the_kubelets_word_and_the_logs_last_line():
     world = World()
     world.turn()
-    world.finish((139, "Error"))
+    world.finish((3, "Error"))
     pod = next(item for (kind, _), item in world.objects.items() if kind == "Pod")
     ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
-    ended["message"] = "loading\nSegmentation fault\n"
+    ended["message"] = "loading\nwhat a pity\n"
     (end,) = world.observe().jobs[0].ends
-    assert (end.reason(), end.sentence()) == ("Error", "exit code 139: Segmentation fault")
+    assert (end.reason(), end.sentence()) == ("Error", "exit code 3: what a pity")
+
+
+def test_an_end_by_a_signal_is_not_blamed_on_the_logs_last_line():
+    world = World()
+    world.turn()
+    world.finish((139, "Error"))
+    assert world.observe().jobs[0].ends[0].sentence() == "exit code 139: killed by signal 11"
 
 
 def test_a_pod_without_any_status_has_not_ended():

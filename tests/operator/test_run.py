@@ -11,6 +11,9 @@ import yaml
 from rich.console import Console
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cli import main
+from tracedmodel_api.enums import Task
+from tracedmodel_api.manifest import ModelCard
 from tracedmodel_api.report import Failure
 from tracedmodel_operator import tables
 from tracedmodel_operator.run import read, served
@@ -34,7 +37,7 @@ def manifest(tmp_path):
 
 def test_takes_the_model_from_a_folder_in_place_of_its_source(manifest, tmp_path):
     resource = read(manifest(), tmp_path)
-    assert resource.spec.model.source == f"file://{tmp_path}"
+    assert resource.spec.model.source == tmp_path.as_uri()
     assert resource.spec.model.revision is None
 
 
@@ -103,11 +106,51 @@ def test_ends_with_the_exporters_reason_when_the_export_fails(manifest, tmp_path
     assert caught.value.reason.name == "ModelNotFound"
 
 
-def test_shows_the_call_that_fits_the_task(manifest):
-    resource = read(manifest(lambda d: d["spec"]["model"].update(task="QuestionAnswering")))
-    shown = tables.how_to_call(resource, "http://here")
-    assert shown.startswith("curl -s http://here/v1/models/minilm:predict -d '{")
-    assert '"question"' in shown
+@pytest.mark.parametrize(
+    ("task", "shown"),
+    [("QuestionAnswering", '"question"'), ("FillMask", "<m>"), ("TextClassification", "surprise")],
+)
+def test_shows_calls_that_fit_the_task(manifest, task, shown):
+    card = ModelCard(
+        format_version=1,
+        task=Task(task),
+        architecture="x",
+        inputs=("input_ids",),
+        pad_token_id=0,
+        pad_type_id=0,
+        max_length=9,
+        mask_token="<m>",
+    )
+    predict, metadata, proof = tables.how_to_call(read(manifest()), "http://here", card).split("\n")
+    assert predict.startswith("curl -s http://here/v1/models/minilm:predict -d '{")
+    assert shown in predict
+    assert (metadata, proof) == (
+        "curl -s http://here/v2/models/minilm",
+        "curl -s http://here/proof",
+    )
+
+
+def test_a_folder_may_have_any_name(manifest, tmp_path):
+    folder = tmp_path / "my models #1?"
+    resource = read(manifest(), folder, str(tmp_path / "a store"))
+    assert resource.spec.model.source == folder.as_uri()
+    assert resource.spec.store.url == (tmp_path / "a store").as_uri()
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_is_none_is_a_wrong_call(port, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "x.yaml", "--port", port])
+    assert caught.value.code == 2
+    assert "write a whole number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_an_address_that_is_not_of_this_machine_is_told(manifest):
+    with (
+        pytest.raises(Failure, match="--host"),
+        served(read(manifest()), "192.0.2.1", 8080, Console(file=io.StringIO())),
+    ):
+        pass
 
 
 def command(*arguments: str, **variables: str) -> subprocess.Popen:
@@ -160,7 +203,9 @@ def ask(url: str, body: bytes) -> dict:
         return json.load(answer)
 
 
-def test_a_second_run_finds_everything_published(manifest, tiny_model, tmp_path):
+def test_a_second_run_finds_everything_published(manifest, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
     def change(document):
         document["spec"]["model"]["task"] = "FillMask"
         document["spec"]["export"]["buckets"] = [Bucket(1, 16).as_json()]
@@ -170,7 +215,7 @@ def test_a_second_run_finds_everything_published(manifest, tiny_model, tmp_path)
     digests = []
     for _ in range(2):
         resource = read(file, folder, f"file://{tmp_path}/store")
-        with served(resource, "127.0.0.1", 0, Console(file=io.StringIO()), quiet=True) as endpoint:
+        with served(resource, "127.0.0.2", 0, Console(file=io.StringIO()), quiet=True) as endpoint:
             digests.append(endpoint.status.artifact.digest)
     assert digests[0] == digests[1]
 
@@ -184,5 +229,5 @@ def test_a_killed_server_ends_the_run_with_a_sentence(manifest, tiny_model, tmp_
     with served(resource, "127.0.0.1", 0, Console(file=io.StringIO()), quiet=True) as endpoint:
         (server,) = [p for p in endpoint._loop._cluster._processes if p.is_ready()]
         os.kill(server._popen.pid, signal.SIGKILL)
-        with pytest.raises(Failure, match="exit code 137"):
+        with pytest.raises(Failure, match="exit code 137: killed by signal 9"):
             endpoint.watch()

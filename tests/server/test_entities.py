@@ -35,7 +35,7 @@ def entities(*tags, special=()):
     ],
 )
 def test_a_tag_goes_on_until_another_comes_or_it_begins_anew(tags, words):
-    assert [(one["entity"], one["word"]) for one in entities(*tags)] == words
+    assert [(one["entity_group"], one["word"]) for one in entities(*tags)] == words
 
 
 def test_the_score_is_the_mean_of_the_tokens():
@@ -44,5 +44,5 @@ def test_the_score_is_the_mean_of_the_tokens():
 
 def test_special_tokens_are_no_words():
     assert entities("B-PER", "B-PER", "B-PER", special=(0, 2)) == [
-        {"entity": "PER", "score": pytest.approx(0.6), "word": "bb", "start": 3, "end": 5}
+        {"entity_group": "PER", "score": pytest.approx(0.6), "word": "bb", "start": 3, "end": 5}
     ]

@@ -52,13 +52,14 @@ def test_an_embedding_is_that_of_the_text_alone(served, tiny, family):
 def test_a_label_and_its_score_are_the_eager_models(served, tiny, family):
     server = served("TextClassification", family)
     model = eager(tiny("TextClassification", family).model, "TextClassification")
-    found = outputs(server.infer(*TEXTS))
+    found = outputs(server.infer(*TEXTS, outputs=wanted("label", "score", "scores", "logits")))
     for number, text in enumerate(TEXTS):
         (logits,) = model.raw(text)
         np.testing.assert_allclose(found["logits"][number], logits, atol=1e-5)
         scores = softmax(logits)
         assert found["label"][number] == LABELS[scores.argmax()]
         assert found["score"][number] == pytest.approx(scores.max(), abs=1e-5)
+        np.testing.assert_allclose(found["scores"][number], scores, atol=1e-5)
 
 
 def simple_entities(model, text):
@@ -82,7 +83,7 @@ def test_entities_are_those_of_transformers_pipeline(served, tiny, family):
     assert any(len(found) > 1 for found in predictions)
     for text, found in zip(TEXTS, predictions, strict=True):
         expected = simple_entities(model, text)
-        places = [(one["entity"], one["start"], one["end"]) for one in found]
+        places = [(one["entity_group"], one["start"], one["end"]) for one in found]
         assert places == [(one["entity_group"], one["start"], one["end"]) for one in expected]
         for one, other in zip(found, expected, strict=True):
             assert one["word"] == text[one["start"] : one["end"]]
@@ -93,7 +94,7 @@ def test_entities_of_a_text_are_one_json_list_in_a_tensor(served):
     found = outputs(served("TokenClassification").infer(*TEXTS))["entities"]
     assert found.shape == (len(TEXTS),)
     assert {tuple(sorted(one)) for text in found for one in json.loads(text)} == {
-        ("end", "entity", "score", "start", "word")
+        ("end", "entity_group", "score", "start", "word")
     }
 
 

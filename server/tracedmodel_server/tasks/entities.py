@@ -56,7 +56,7 @@ class TokenClassification(Handler):
 
 def _entity(group: _Group, text: str) -> dict[str, Any]:
     return {
-        "entity": group.tag,
+        "entity_group": group.tag,
         "score": float(np.mean(group.scores)),
         "word": text[group.start : group.end],
         "start": group.start,
