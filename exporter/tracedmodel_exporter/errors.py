@@ -10,6 +10,9 @@ from pathlib import Path
 from tracedmodel_api.failures import is_full
 from tracedmodel_api.report import Failure
 
+_LINES = 3
+"""What a library says first is a heading; what is wrong stands in the lines below it."""
+
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
@@ -21,7 +24,8 @@ def reading(folder: Path) -> Iterator[None]:
     except Exception as error:
         if is_full(error):
             raise
-        line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        lines = [line.strip() for line in str(error).strip().splitlines()[:_LINES]]
+        line = " ".join(lines) or type(error).__name__
         reason = "RemoteCodeRequired" if "trust_remote_code" in str(error) else "InvalidModelFiles"
         raise Failure(reason, f"the model in {folder} cannot be loaded: {line}") from error
 

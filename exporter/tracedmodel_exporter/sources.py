@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from tracedmodel_api.canonical import fingerprint
 from tracedmodel_api.failures import is_full
 from tracedmodel_api.objects import Objects
-from tracedmodel_api.report import Failure
+from tracedmodel_api.report import Failure, shorten
 from tracedmodel_api.store import blob_of
 
 CLAIM_ROOT = Path("/models")
@@ -23,6 +23,7 @@ _WANTED = re.compile(
     r"|sentence_bert_config\.json|tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json"
     r"|added_tokens\.json|vocab\.(txt|json)|merges\.txt|[^/]+\.(model|spm)|[0-9]+_[A-Za-z]+/(config\.json|[^/]+\.safetensors)"
 )
+_MESSAGE = 300
 _TIMEOUT_SECONDS = 20.0
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
@@ -81,7 +82,7 @@ class FolderSource:
         """Return the digest of the wanted files."""
         files = [path for path in self._path.rglob("*") if path.is_file()]
         if not files:
-            raise Failure("ModelNotFound", f"there is no model in folder {self._path}")
+            raise Failure("ModelNotFound", self._nothing())
         names = [path.relative_to(self._path).as_posix() for path in files]
         wanted = wanted_files(names, f"folder {self._path}")
         try:
@@ -90,6 +91,14 @@ class FolderSource:
             raise Failure(
                 "SourceUnreachable", f"folder {self._path} cannot be read: {error}"
             ) from error
+
+    def _nothing(self) -> str:
+        """Return why there is no model here."""
+        if not self._path.exists():
+            return f"folder {self._path} does not exist"
+        if not self._path.is_dir():
+            return f"{self._path} is a file: give the folder that it is in"
+        return f"there is no model in folder {self._path}: it is empty"
 
     def folder(self) -> Path:
         """Return the folder itself."""
@@ -201,4 +210,9 @@ def _refused(name: str, error: BaseException) -> Failure:
         return Failure("ModelAccessDenied", message)
     if status is not None:
         return Failure("SourceUnreachable", f"the Hub answers {status} for {name}")
-    return Failure("SourceUnreachable", f"the Hub does not answer for {name}: {error}")
+    if type(error).__name__ == "OfflineModeIsEnabled":
+        message = f"{name} is not to be had while HF_HUB_OFFLINE is set: unset it, or give the model as a folder"
+        return Failure("SourceUnreachable", message)
+    return Failure(
+        "SourceUnreachable", f"the Hub does not answer for {name}: {shorten(str(error), _MESSAGE)}"
+    )

@@ -250,11 +250,6 @@ def test_a_claims_folder_is_where_the_job_mounts_it(tmp_path, monkeypatch):
     assert fetch("pvc://claim/nested/tiny", tmp_path)[1] == folder
 
 
-def test_a_folder_without_a_model_is_not_found(tmp_path):
-    reason, message = refusal(f"file://{tmp_path}/none", tmp_path)
-    assert (reason, "there is no model in folder" in message) == ("ModelNotFound", True)
-
-
 def test_a_folder_that_cannot_be_read_is_unreachable(tmp_path):
     folder = written(tmp_path / "model", FILES)
     (folder / "tokenizer.json").unlink()
@@ -361,3 +356,16 @@ def test_a_bucket_that_does_not_answer_is_unreachable(tmp_path, monkeypatch):
         use_server(monkeypatch, f"http://127.0.0.1:{probe.getsockname()[1]}")
     reason, message = refusal("s3://models/tiny", tmp_path)
     assert (reason, "s3://models/tiny" in message) == ("SourceUnreachable", True)
+
+
+def test_a_path_without_a_model_says_what_it_is_instead(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for name, sentence in (
+        ("nothing", "does not exist"),
+        ("file", "is a file: give the folder"),
+        ("empty", "it is empty"),
+    ):
+        with pytest.raises(Failure, match=sentence) as caught:
+            open_source((tmp_path / name).as_uri(), "", tmp_path).revision()
+        assert caught.value.reason.name == "ModelNotFound"
