@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from tracedmodel_api.manifest import Blob, Graph
+from tracedmodel_api.manifest import Graph
 from tracedmodel_api.report import REASONS, Failure
+from tracedmodel_api.request import own_fingerprint
 from tracedmodel_api.store import Store
+from tracedmodel_api.types import Target
 
 summary = "list, show and verify the graphs in a store"
 
@@ -115,23 +118,35 @@ def _faults(
 ) -> Iterator[tuple[str, Failure]]:
     try:
         graph = store.graph(fingerprint)
+        if graph is not None:
+            _demand_name(graph, store.url)
     except Failure as failure:
         yield fingerprint, failure
         return
     if graph is None:
         return
-    manifest = Blob(digest=graph.identity(), size=len(graph.to_bytes()))
-    for blob in (manifest, *graph.blobs()):
-        if blob.digest not in checked:
-            checked[blob.digest] = _fault(store, blob)
-        fault = checked[blob.digest]
+    checks: dict[str, Callable[[], None]] = {
+        graph.identity(): partial(store.check_manifest, graph),
+        **{blob.digest: partial(store.demand, graph, blob) for blob in graph.blobs()},
+    }
+    for digest, check in checks.items():
+        if digest not in checked:
+            checked[digest] = _fault(check)
+        fault = checked[digest]
         if fault is not None:
             yield fingerprint, fault
 
 
-def _fault(store: Store, blob: Blob) -> Failure | None:
+def _demand_name(graph: Graph, url: str) -> None:
+    """Refuse a manifest whose fields do not give its name; for Inf1 that takes settings which it does not hold."""
+    if graph.target is Target.CPU and own_fingerprint(graph) != graph.fingerprint:
+        path = f"graphs/{graph.fingerprint}.json"
+        raise Failure("ManifestInvalid", f"store {url}: the fields of {path} do not give its name")
+
+
+def _fault(check: Callable[[], None]) -> Failure | None:
     try:
-        store.check(blob)
+        check()
     except Failure as failure:
         return failure
     return None

@@ -22,6 +22,7 @@ def as_failure(error: BaseException) -> Failure:
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether an error means that the disk is full; safetensors says so in words only."""
-    number = getattr(error, "errno", None)
-    return number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error)
+    """Tell whether an error means that the disk or the quota is full; safetensors says so in words only."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    words = str(error)
+    return getattr(error, "errno", None) in full or any(os.strerror(n) in words for n in full)

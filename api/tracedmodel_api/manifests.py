@@ -44,14 +44,17 @@ class InvalidManifest(Exception):  # noqa: N818  # says what it is
 _MERGE = "tag:yaml.org,2002:merge"
 
 
+_UNCAUGHT = (ValueError, LookupError, AttributeError, TypeError)
+"""What PyYAML's constructors let through, for ``0b_``, ``!!bool x`` and ``!!set 0`` for example."""
+
+
 class _Loader(yaml.SafeLoader):
     """YAML as kubectl reads it: a date is a string, and no key may stand twice."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002  # the base's signature
         try:
             return super().construct_object(node, deep)
-        except (ValueError, LookupError, AttributeError, TypeError) as error:
-            # PyYAML's constructors let such errors through, for `0b_` and `!!bool x` for example.
+        except _UNCAUGHT as error:
             raise yaml.MarkedYAMLError(
                 problem=f"cannot be read: {error}", problem_mark=node.start_mark
             ) from error
@@ -98,7 +101,7 @@ def read_documents(text: str) -> Iterator[Any]:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "YAML"
         raise InvalidManifest([Problem(place, "", error.problem or "not YAML")]) from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, *_UNCAUGHT) as error:
         raise InvalidManifest([Problem("YAML", "", str(error).replace("\n", " "))]) from None
 
 

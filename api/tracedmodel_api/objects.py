@@ -71,10 +71,26 @@ class Objects:
         with self._answering(f"reading {path}"):
             return bytes(obstore.get(self._backing, path).bytes())
 
-    def stream(self, path: str) -> Iterator[bytes]:
-        """Return an object in parts of some MiB."""
+    def stream(self, path: str, *, pinned: bool = True) -> Iterator[bytes]:
+        """Return an object in parts of some MiB, each asked for by itself: a slow store has a minute for each.
+
+        ``pinned`` parts are of one version of the object: one that is replaced meanwhile is Failure.
+        """
         with self._answering(f"reading {path}"):
-            yield from (bytes(part) for part in obstore.get(self._backing, path).stream(_CHUNK))
+            found = obstore.head(self._backing, path)
+            version = {"if_match": found["e_tag"]} if pinned and found["e_tag"] else {}
+            for start in range(0, found["size"], _CHUNK):
+                yield self._part(path, start, min(start + _CHUNK, found["size"]), version)
+
+    def _part(self, path: str, start: int, end: int, version: dict[str, str]) -> bytes:
+        options: Any = {"range": (start, end), **version}
+        try:
+            part = bytes(obstore.get(self._backing, path, options=options).bytes())
+        except PreconditionError:
+            raise OSError("it was replaced while it was read") from None
+        if len(part) != end - start:
+            raise OSError(f"{len(part)} bytes came of {end - start}")
+        return part
 
     def write(self, path: str, data: bytes | Path) -> None:
         """Store bytes or a file, the latter in parts; a reader sees the whole object or none."""

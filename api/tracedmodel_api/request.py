@@ -12,7 +12,7 @@ from pydantic import Field
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.canonical import fingerprint
-from tracedmodel_api.manifest import FORMAT_VERSION, Document, Limits, Shape
+from tracedmodel_api.manifest import FORMAT_VERSION, Document, Graph, Limits, Shape
 from tracedmodel_api.types import Compiler, Precision, Target, Task, Tolerance, TracedModel
 
 DEFAULT_REVISION = "main"
@@ -131,14 +131,29 @@ def graph_fingerprint(
     ``revision`` is the commit, or the digest of the files of a source without revisions; ``versions`` are those of
     the libraries that shape a graph. Tolerance is not in it: a graph in the store is judged anew by each request.
     """
+    return _fingerprint(request, request.compiler, bucket, revision, versions)
+
+
+def own_fingerprint(graph: Graph, compiler: CompilerSettings | None = None) -> str:
+    """Return the fingerprint that a manifest must have by its other fields; target CPU has no ``compiler``."""
+    return _fingerprint(graph, compiler, graph.bucket.bucket(), graph.revision, graph.versions)
+
+
+def _fingerprint(
+    of: ExportRequest | Graph,
+    compiler: CompilerSettings | None,
+    bucket: Bucket,
+    revision: str,
+    versions: Mapping[str, str],
+) -> str:
     return fingerprint(
         {
             "formatVersion": FORMAT_VERSION,
             "revision": revision,
-            "task": request.task.value,
-            "target": request.target.value,
-            "precision": request.precision.value,
-            "compiler": request.compiler.as_json() if request.compiler else None,
+            "task": of.task.value,
+            "target": of.target.value,
+            "precision": of.precision.value,
+            "compiler": compiler.as_json() if compiler else None,
             "bucket": bucket.as_json(),
             "versions": dict(versions),
         }

@@ -4,6 +4,7 @@
     graphs/<fingerprint>.json    the manifest of the graph that has this fingerprint, created once
 
 Blobs go first, the manifest last and only if there is none, so that a reader sees all of a graph or nothing of it.
+What stands in a store is believed once its bytes were read and matched their digest, never by name and size alone.
 """
 
 from __future__ import annotations
@@ -38,28 +39,88 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._objects = Objects(url, "StoreUnreachable", create=True)
+        self._sound: set[str] = set()
+        """Digests of the blobs that this object wrote, or read whole."""
 
     def has(self, blob: Blob) -> bool:
         """Tell whether a blob of this digest and size is there; its bytes are not read."""
         return self._objects.size(_blob_path(blob.digest)) == blob.size
 
     def put(self, data: bytes) -> Blob:
-        """Store bytes and return their blob."""
+        """Store bytes and return their blob; what stands there already is kept if it is these very bytes."""
         return self._put(Blob(digest=sha256_hex(data), size=len(data)), data)
 
     def put_file(self, path: Path) -> Blob:
-        """Store a file in parts, without reading it whole, and return its blob."""
+        """Store a file in parts, without reading it whole, and return its blob; see :meth:`put`."""
         return self._put(blob_of(path), path)
 
     def _put(self, blob: Blob, data: bytes | Path) -> Blob:
-        if not self.has(blob):
+        if not (self.has(blob) and self._matches(blob)):
             self._objects.write(_blob_path(blob.digest), data)
+            self._sound.add(blob.digest)
         return blob
+
+    def _matches(self, blob: Blob) -> bool:
+        try:
+            self._check_once(blob)
+        except Failure as failure:
+            if failure.reason.name not in ("BlobCorrupt", "BlobMissing"):
+                raise
+            return False
+        return True
 
     def check(self, blob: Blob) -> None:
         """Read every byte of a blob and compare it with its digest."""
         for _ in self._stream(blob.digest):
             pass
+
+    def _check_once(self, blob: Blob) -> None:
+        """Check a blob unless this object has written it or read it whole before."""
+        if blob.digest not in self._sound:
+            self.check(blob)
+            self._sound.add(blob.digest)
+
+    def check_manifest(self, graph: Graph) -> None:
+        """Refuse a graph that was found by its fingerprint, but is not what was published under it."""
+        data = graph.to_bytes()
+        blob = Blob(digest=sha256_hex(data), size=len(data))
+        try:
+            self._check_once(blob)
+        except Failure as failure:
+            reasons = {"BlobMissing": "ManifestInvalid", "BlobCorrupt": "BlobCorrupt"}
+            if failure.reason.name not in reasons:
+                raise
+            both = f"{_graph_path(graph.fingerprint)} and {_blob_path(blob.digest)}"
+            message = f"store {self.url}: {both} are not the same manifest: remove both"
+            raise Failure(reasons[failure.reason.name], message) from None
+
+    def lacking(self, graph: Graph) -> list[Blob]:
+        """Return the blobs of a published graph that are not there, having read all others once.
+
+        Raises Failure BlobCorrupt or ManifestInvalid, which name the file that lies.
+        """
+        self.check_manifest(graph)
+        return [blob for blob in graph.blobs() if self._lacks(graph, blob)]
+
+    def _lacks(self, graph: Graph, blob: Blob) -> bool:
+        try:
+            self.demand(graph, blob)
+        except Failure as failure:
+            if failure.reason.name != "BlobMissing":
+                raise
+            return True
+        return False
+
+    def demand(self, graph: Graph, blob: Blob) -> None:
+        """Refuse a blob of a published graph that is missing, corrupt or of another size; read it once at most."""
+        size = self._objects.size(_blob_path(blob.digest))
+        if size != blob.size:
+            self._sound.discard(blob.digest)
+        self._check_once(blob)
+        if size != blob.size:
+            path = _graph_path(graph.fingerprint)
+            message = f"{path} says {blob.size} bytes of blob {blob.digest}, which has {size}"
+            raise Failure("ManifestInvalid", f"store {self.url}: {message}")
 
     def read(self, digest: str) -> bytes:
         """Return the bytes of a small blob, after their digest matched."""
@@ -81,7 +142,8 @@ class Store:
         found = hashlib.sha256()
         path = _blob_path(digest)
         try:
-            for part in self._objects.stream(path):
+            # Another exporter may write the same bytes meanwhile; the digest tells of any others.
+            for part in self._objects.stream(path, pinned=False):
                 found.update(part)
                 yield part
         except FileNotFoundError:
@@ -98,26 +160,32 @@ class Store:
             data = self._objects.read(path)
         except FileNotFoundError:
             return None
-        graph = parse_graph(data, f"{self.url}: {path}")
+        graph = parse_graph(data, f"store {self.url}: {path}")
         if graph.fingerprint != fingerprint:
-            raise Failure(
-                "ManifestInvalid",
-                f"store {self.url}: {path} is the manifest of {graph.fingerprint}",
-            )
-        return graph
+            fault = f"is the manifest of {graph.fingerprint}"
+        elif graph.to_bytes() != data:
+            fault = "was altered: no exporter writes its like"
+        else:
+            return graph
+        raise Failure("ManifestInvalid", f"store {self.url}: {path} {fault}")
 
     def graph_by_digest(self, digest: str) -> Graph:
         """Return the graph whose manifest has this digest."""
         return parse_graph(self.read(digest), f"{self.url}: manifest {digest}")
 
     def publish(self, graph: Graph) -> Graph:
-        """Make a graph visible whose blobs are stored; where another was first, return that one."""
+        """Make a graph visible whose blobs are stored; where another was first and is whole, return that one."""
         data = graph.to_bytes()
         self.put(data)
-        if self._objects.create(_graph_path(graph.fingerprint), data):
+        path = _graph_path(graph.fingerprint)
+        if self._objects.create(path, data):
             return graph
-        # A winner that was removed meanwhile leaves ours as good as any.
-        return self.graph(graph.fingerprint) or graph
+        winner = self.graph(graph.fingerprint)
+        if winner is not None and not self.lacking(winner):
+            return winner
+        # Nobody can use a graph that lacks blobs, nor one that was removed meanwhile; ours has all of its own.
+        self._objects.write(path, data)
+        return graph
 
     def fingerprints(self) -> list[str]:
         """Return the fingerprints of all published graphs, sorted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -21,19 +21,33 @@ _TRIES = 6
 
 
 def golden_batches(
-    tokenizer: tokenizers.Tokenizer, card: ModelCard, bucket: Bucket, seed: int = SEED
+    tokenizer: tokenizers.Tokenizer,
+    card: ModelCard,
+    bucket: Bucket,
+    seed: int = SEED,
+    words: Sequence[int] | None = None,
 ) -> list[list[Encoding]]:
     """Return batches for a bucket: one full of full rows, then ragged ones, some with filler rows.
 
     At least eight texts, and beside the full batch no more tokens than the golden file has room for. Raises Failure
-    InvalidRequest for a bucket that is too short for any text.
+    InvalidRequest for a bucket that is too short for any text. ``words`` spares finding :func:`words_of` the tokenizer.
     """
-    writer = _Writer(tokenizer, card, np.random.default_rng(seed))
+    draw = np.random.default_rng(seed)
+    writer = _Writer(tokenizer, card, draw, words_of(tokenizer) if words is None else words)
     if bucket.sequence_length < writer.shortest:
         message = f"bucket {bucket}: the shortest text takes {writer.shortest} tokens"
         raise Failure("InvalidRequest", message)
     lengths = list(_lengths(bucket, writer))
     return [[writer.encode(length) for length in rows] for rows in lengths]
+
+
+def words_of(tokenizer: tokenizers.Tokenizer) -> list[int]:
+    """Return the tokens that texts are made of, all but the special ones, in order."""
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    words = sorted(i for word, i in tokenizer.get_vocab().items() if word not in special)
+    if not words:
+        raise Failure("InvalidModelFiles", "the tokenizer has no words beside special tokens")
+    return words
 
 
 def _lengths(bucket: Bucket, writer: _Writer) -> Iterator[list[int]]:
@@ -56,19 +70,17 @@ class _Writer:
     """Writes texts that have a wanted number of tokens."""
 
     def __init__(
-        self, tokenizer: tokenizers.Tokenizer, card: ModelCard, draw: np.random.Generator
+        self,
+        tokenizer: tokenizers.Tokenizer,
+        card: ModelCard,
+        draw: np.random.Generator,
+        words: Sequence[int],
     ) -> None:
         self.draw = draw
         self._tokenizer = tokenizer
         self._mask_token = card.mask_token
         self._pairs = card.task is Task.QUESTION_ANSWERING
-        special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-        words = sorted(
-            (i, word) for word, i in tokenizer.get_vocab().items() if word not in special
-        )
-        if not words:
-            raise Failure("InvalidModelFiles", "the tokenizer has no words beside special tokens")
-        self._words = [number for number, _ in words]
+        self._words = words
         self._special_tokens = int(tokenizer.num_special_tokens_to_add(self._pairs))
         self.shortest = self._special_tokens + (2 if self._pairs else 1)
 

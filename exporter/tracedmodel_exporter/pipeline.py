@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.manifest import Graph
+from tracedmodel_api.manifest import Blob, Graph
 from tracedmodel_api.report import Failure, Report, Row
-from tracedmodel_api.request import ExportRequest, graph_fingerprint
+from tracedmodel_api.request import ExportRequest, graph_fingerprint, own_fingerprint
 from tracedmodel_api.store import Store
 from tracedmodel_api.types import Target
 from tracedmodel_exporter.progress import STEPS, Progress
 from tracedmodel_exporter.sources import Source, open_source
+from tracedmodel_runtime.tuning import without_collection
 from tracedmodel_runtime.versions import installed
 
 _LIBRARIES = {
@@ -58,21 +59,33 @@ class Export:
             self._trace(store, source, wanted, versions, scratch)
 
     def _find(self, store: Store, bucket: Bucket, fingerprint: str) -> bool:
-        """Take a published graph, judged by this request's tolerance, and tell whether there is one."""
+        """Take a published graph, read whole and judged by this request's tolerance; tell whether there is one."""
         graph = store.graph(fingerprint)
         if graph is None:
             return False
-        lacking = [blob.digest for blob in graph.blobs() if not store.has(blob)]
+        if own_fingerprint(graph, self._request.compiler) != fingerprint:
+            message = f"the fields of graphs/{fingerprint}.json do not give its name"
+            raise Failure("ManifestInvalid", f"store {store.url}: {message}")
+        lacking = store.lacking(graph)
         if lacking:
-            message = f"store {store.url}: graph {fingerprint} lacks blob {lacking[0]}"
-            raise Failure("BlobMissing", message)
+            self._progress.say(f"{bucket}: its graph lacks blob {lacking[0].digest}: traced anew")
+            return False
         verdict = self._request.limits.verdict(graph.proof) if graph.proof else None
         if verdict is not None:
             raise Failure("ToleranceMissed", f"bucket {bucket}: {verdict}")
-        self.published[bucket] = graph
+        self._take(bucket, graph)
         self._cached += 1
         self._progress.say(f"{bucket}: published already")
         return True
+
+    def _take(self, bucket: Bucket, graph: Graph) -> None:
+        """Refuse a graph that does not share files and weights with the others: they make no artifact."""
+        for other in self.published.values():
+            if _shared(graph) != _shared(other):
+                names = f"graphs/{graph.fingerprint}.json and graphs/{other.fingerprint}.json"
+                message = f"{names} name different files or weights: remove the older"
+                raise Failure("ManifestInvalid", f"store {self._request.store_url}: {message}")
+        self.published[bucket] = graph
 
     def _trace(
         self,
@@ -82,17 +95,22 @@ class Export:
         versions: dict[str, str],
         scratch: Path,
     ) -> None:
-        from tracedmodel_exporter.tracing import Origin, Tracer  # noqa: PLC0415  # see the module
-        from tracedmodel_runtime.backend import backend_for  # noqa: PLC0415  # as above
+        with without_collection():
+            from tracedmodel_exporter.tracing import Origin, Tracer  # noqa: PLC0415  # see the module
+            from tracedmodel_runtime.backend import backend_for  # noqa: PLC0415  # as above
 
         backend = backend_for(self._request.target)
         self._progress.expect(2 + len(missing) * len(STEPS))
         with self._progress.step("source", "fetch"):
             folder = source.folder()
-        tracer = Tracer(self._request, backend, store, folder, self._progress)
-        for bucket, fingerprint in missing.items():
+        with without_collection():
+            tracer = Tracer(self._request, backend, store, folder, self._progress)
+        for number, (bucket, fingerprint) in enumerate(missing.items()):
+            # Another exporter may have published it meanwhile, or ours what it lacked.
+            if number and self._find(store, bucket, fingerprint):
+                continue
             origin = Origin(fingerprint, self._revision or "", versions)
-            self.published[bucket] = tracer.export(bucket, origin, scratch)
+            self._take(bucket, tracer.export(bucket, origin, scratch))
 
     def report(self, failure: Failure | None = None) -> Report:
         """Return what was published so far, and the failure that ended the run."""
@@ -107,6 +125,10 @@ class Export:
             reason=failure.reason.name if failure else None,
             message=str(failure) if failure else None,
         )
+
+
+def _shared(graph: Graph) -> tuple[dict[str, Blob], list[Blob | None]]:
+    return graph.files, [module.weights for module in graph.modules]
 
 
 def _rows(published: Iterable[tuple[Bucket, Graph]]) -> Iterable[Row]:

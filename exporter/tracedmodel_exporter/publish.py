@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from tracedmodel_api.manifest import Module
+from pathlib import Path
+
+from tracedmodel_api.manifest import CARD_FILE, TOKENIZER_FILE, Blob, Module
 from tracedmodel_api.store import Store
+from tracedmodel_exporter.load import Loaded
 from tracedmodel_runtime.backend import Saved
 
 
-def store_module(store: Store, saved: Saved) -> Module:
-    """Store a traced module and return what its manifest says of it.
+class Shelf:
+    """Where one model's graphs go. What they share goes there with the first of them."""
 
-    Weights that graphs share are equal to the byte: the store takes them with the first of the graphs.
-    """
-    return Module(
-        name="main",
-        graph=store.put_file(saved.graph),
-        weights=store.put_file(saved.weights) if saved.weights else None,
-    )
+    def __init__(self, store: Store, model: Loaded) -> None:
+        self.store = store
+        self._model = model
+        self._weights: dict[Path, Blob] = {}
+        self._files: dict[str, Blob] = {}
+
+    def module(self, saved: Saved) -> Module:
+        """Store a traced module and return what its manifest says of it."""
+        weights = self._shared(saved.weights) if saved.weights else None
+        return Module(name="main", graph=self.store.put_file(saved.graph), weights=weights)
+
+    def _shared(self, path: Path) -> Blob:
+        if path not in self._weights:
+            self._weights[path] = self.store.put_file(path)
+        return self._weights[path]
+
+    def files(self) -> dict[str, Blob]:
+        """Store what servers read beside the graphs, and return it by name."""
+        if not self._files:
+            card = self.store.put(self._model.card.to_bytes())
+            tokenizer = self.store.put(self._model.tokenizer.to_str().encode())
+            self._files = {CARD_FILE: card, TOKENIZER_FILE: tokenizer}
+        return self._files

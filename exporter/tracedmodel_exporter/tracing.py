@@ -7,17 +7,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from tracedmodel_api import __version__
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.manifest import (
-    CARD_FILE,
     FORMAT_VERSION,
-    TOKENIZER_FILE,
     Benchmark,
-    Blob,
     Golden,
     Graph,
     Proof,
@@ -27,13 +25,13 @@ from tracedmodel_api.manifest import (
 from tracedmodel_api.report import Failure
 from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.store import Store
-from tracedmodel_exporter.goldens import SEED, golden_batches
+from tracedmodel_exporter.goldens import SEED, golden_batches, words_of
 from tracedmodel_exporter.load import Loaded, load
 from tracedmodel_exporter.progress import Progress
-from tracedmodel_exporter.publish import store_module
+from tracedmodel_exporter.publish import Shelf
 from tracedmodel_exporter.tasks import TASKS
 from tracedmodel_exporter.verify import Run, demand, eager, on_batches
-from tracedmodel_runtime.backend import Backend, Inputs, Saved
+from tracedmodel_runtime.backend import Backend, Inputs, LoadedGraph, Saved
 from tracedmodel_runtime.golden import SAMPLING, Recording, compare, record
 from tracedmodel_runtime.padding import PadIds, pad
 from tracedmodel_runtime.timing import measure
@@ -59,8 +57,16 @@ class _Proved:
     benchmark: Benchmark | None
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """The file that all graphs of a model share, and its content, mapped."""
+
+    path: Path
+    content: Any
+
+
 class Tracer:
-    """Traces one model at bucket after bucket."""
+    """Traces one model at bucket after bucket; the weights are written, read and stored once."""
 
     def __init__(
         self,
@@ -72,10 +78,12 @@ class Tracer:
     ) -> None:
         self._request = request
         self._backend = backend
-        self._store = store
         self._progress = progress
+        self._weights: _Weights | None = None
         with progress.step("model", "load"):
             self._model: Loaded = load(folder, request.task, request.precision)
+        self._words = words_of(self._model.tokenizer)
+        self._shelf = Shelf(store, self._model)
         self._check_lengths()
 
     def _check_lengths(self) -> None:
@@ -88,21 +96,19 @@ class Tracer:
 
     def export(self, bucket: Bucket, origin: Origin, scratch: Path) -> Graph:
         """Trace, save, reopen, verify, measure and publish one bucket; return what is published."""
-        # Every bucket's files have the weights: kept to the end, they would fill the disk.
+        # What is kept to the end is the weights alone.
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             return self._export(bucket, origin, Path(folder))
 
     def _export(self, bucket: Bucket, origin: Origin, folder: Path) -> Graph:
         card = self._model.card
         outputs = TASKS[card.task].output_specs(bucket, self._model.width)
-        batches = golden_batches(self._model.tokenizer, card, bucket)
+        batches = golden_batches(self._model.tokenizer, card, bucket, SEED, self._words)
         full = pad(batches[0], bucket, card.inputs, PadIds(card.pad_token_id, card.pad_type_id))
         with self._step(bucket, "trace"):
             traced = self._backend.trace(self._model.module, full)
         with self._step(bucket, "save"):
-            saved = self._backend.save(traced, folder)
-            weights = self._backend.weights(saved.weights) if saved.weights else None
-            reopened = self._backend.load(saved.graph, weights)
+            saved, reopened = self._save(traced, folder)
         reference = eager(self._model.reference)
         with self._step(bucket, "verify"):
             recording = record(batches, outputs, on_batches(reference, card, bucket), SEED)
@@ -113,6 +119,16 @@ class Tracer:
         with self._step(bucket, "publish"):
             proved = _Proved(saved, proof, benchmark)
             return self._publish(bucket, origin, outputs, recording, proved)
+
+    def _save(self, traced: Any, folder: Path) -> tuple[Saved, LoadedGraph]:
+        """Write a graph, and the weights with the first; return the files and what was read back from them."""
+        known = self._weights
+        saved = self._backend.save(traced, folder, known.path if known else None)
+        if known is None and saved.weights is not None:
+            path = saved.weights.rename(folder.parent / saved.weights.name)
+            known = self._weights = _Weights(path, self._backend.weights(path))
+            saved = Saved(saved.graph, path)
+        return saved, self._backend.load(saved.graph, known.content if known else None)
 
     def _step(self, bucket: Bucket, name: str) -> AbstractContextManager[None]:
         return self._progress.step(str(bucket), name)
@@ -140,7 +156,7 @@ class Tracer:
         proved: _Proved,
     ) -> Graph:
         request, card = self._request, self._model.card
-        golden = self._store.put(recording.to_bytes())
+        golden = self._shelf.store.put(recording.to_bytes())
         graph = Graph(
             format_version=FORMAT_VERSION,
             fingerprint=origin.fingerprint,
@@ -149,10 +165,10 @@ class Tracer:
             target=request.target,
             precision=request.precision,
             bucket=Shape.of(bucket),
-            modules=(store_module(self._store, proved.saved),),
+            modules=(self._shelf.module(proved.saved),),
             inputs=_input_specs(card.inputs, bucket),
             outputs=outputs,
-            files=self._files(),
+            files=self._shelf.files(),
             golden=Golden(
                 blob=golden, seed=SEED, batches=len(recording.batches), sampling=SAMPLING
             ),
@@ -163,14 +179,7 @@ class Tracer:
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             created_by=f"tracedmodel {__version__}",
         )
-        return self._store.publish(graph)
-
-    def _files(self) -> dict[str, Blob]:
-        tokenizer = self._model.tokenizer.to_str().encode()
-        return {
-            CARD_FILE: self._store.put(self._model.card.to_bytes()),
-            TOKENIZER_FILE: self._store.put(tokenizer),
-        }
+        return self._shelf.store.publish(graph)
 
 
 def _input_specs(names: tuple[str, ...], bucket: Bucket) -> tuple[TensorSpec, ...]:

@@ -44,8 +44,11 @@ class Backend(Protocol):
         """Return the traced module; raises Failure TraceFailed."""
         ...
 
-    def save(self, traced: Any, folder: Path) -> Saved:
-        """Write a traced module into an empty folder. The module cannot be run afterwards."""
+    def save(self, traced: Any, folder: Path, weights: Path | None = None) -> Saved:
+        """Write a traced module into an empty folder.
+
+        ``weights`` is the file of an earlier trace of the same module: then the graph alone is written.
+        """
         ...
 
     def weights(self, path: Path) -> Any:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WARM_UP = 3
 """TorchScript profiles the first two runs and is steady from the third on."""
 LEAST_RUNS = 7
 MOST_RUNS = 40
+_LEAST_STEADY, _MOST_STEADY, _STEADY_MICROSECONDS = 2, 5, 50_000
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,34 @@ class Times:
         """Return the time that ``share`` of the runs did not exceed."""
         last = len(self.microseconds) - 1
         return self.microseconds[min(last, round(share * last))]
+
+
+class Stopwatch:
+    """Times runs that are done for another reason, such as a proof, and as many more as are needed."""
+
+    def __init__(self) -> None:
+        self._microseconds: list[int] = []
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns, and note how long it took."""
+        start = time.perf_counter_ns()
+        result = work()
+        self._microseconds.append((time.perf_counter_ns() - start) // 1000)
+        return result
+
+    def times(self, work: Callable[[], object]) -> Times:
+        """Return the times of all runs but the slow first ones, after more runs where those were too few.
+
+        Two steady runs are enough where a run is long, because what disturbs it is short beside it.
+        """
+        profiled = WARM_UP - 1
+        steady = self._microseconds[profiled:]
+        while len(steady) < _LEAST_STEADY or (
+            len(steady) < _MOST_STEADY and sum(steady) < _STEADY_MICROSECONDS
+        ):
+            self.run(work)
+            steady = self._microseconds[profiled:]
+        return Times(tuple(sorted(steady)))
 
 
 def measure(

@@ -48,25 +48,16 @@ class TorchScript:
                 "TraceFailed", f"the model cannot be traced at {shape}: {_last_line(error)}"
             ) from error
 
-    def save(self, traced: Any, folder: Path) -> Saved:
-        """Write the weights once per storage, then the graph without them."""
-        graph, weights = folder / "graph.pt", folder / "weights.safetensors"
-        tensors, aliases = _by_storage(dict(_parameters(traced)))
-        # One key alone: the file's digest must not depend on the order of several.
-        metadata = {_ALIASES: json.dumps(aliases, sort_keys=True)}
-        save_file(tensors, weights, metadata=metadata)
+    def save(self, traced: Any, folder: Path, weights: Path | None = None) -> Saved:
+        """Write the weights once per storage, unless ``weights`` has them, then the graph without them."""
+        if weights is None:
+            weights = folder / "weights.safetensors"
+            tensors, aliases = _by_storage(dict(_parameters(traced)))
+            # One key alone: the file's digest must not depend on the order of several.
+            save_file(tensors, weights, metadata={_ALIASES: json.dumps(aliases, sort_keys=True)})
+        graph = folder / "graph.pt"
         # Through memory: torch ends the whole process where the disk is full.
-        archive = io.BytesIO()
-        originals = [(parameter, parameter.data) for parameter in traced.parameters()]
-        try:
-            for parameter, data in originals:
-                parameter.data = torch.zeros(1, dtype=data.dtype).expand(data.shape)
-            torch.jit.save(traced, archive)
-        finally:
-            # The traced module shares its parameters with the eager one, which is needed for the next bucket.
-            for parameter, data in originals:
-                parameter.data = data
-        graph.write_bytes(archive.getvalue())
+        graph.write_bytes(_without_weights(traced))
         return Saved(graph, weights)
 
     def weights(self, path: Path) -> Weights:
@@ -109,6 +100,20 @@ class _Loaded:
         with torch.inference_mode():
             outputs = self._module(*(torch.from_numpy(array) for array in inputs))
         return tuple(output.numpy() for output in outputs)
+
+
+def _without_weights(traced: Any) -> bytes:
+    archive = io.BytesIO()
+    originals = [(parameter, parameter.data) for parameter in traced.parameters()]
+    try:
+        for parameter, data in originals:
+            parameter.data = torch.zeros(1, dtype=data.dtype).expand(data.shape)
+        torch.jit.save(traced, archive)
+    finally:
+        # The traced module shares its parameters with the eager one, which is needed for the next bucket.
+        for parameter, data in originals:
+            parameter.data = data
+    return archive.getvalue()
 
 
 def _parameters(module: Any) -> Iterator[tuple[str, torch.Tensor]]:

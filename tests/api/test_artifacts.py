@@ -125,10 +125,11 @@ def test_a_blob_that_two_graphs_share_is_a_fault_of_both(store, artifacts):
 
 def test_a_manifest_that_was_changed_after_it_was_published_is_a_fault(store, artifacts):
     graph = a_published_graph(store)
-    changed = a_graph(revision="another")
+    changed = a_graph(parameters=1)
     overwrite(store, f"graphs/{graph.fingerprint}.json", changed.to_bytes())
     code, _, errors = artifacts("verify")
-    assert code == MISSING
+    assert code == INVALID
+    assert f"graphs/{graph.fingerprint}.json and blobs/sha256/" in errors[0]
     assert changed.identity() in errors[0]
 
 

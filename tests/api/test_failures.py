@@ -20,8 +20,8 @@ def test_a_full_disk_is_out_of_space(number):
 
 
 def test_a_full_disk_that_only_a_message_tells_of_is_out_of_space():
-    error = RuntimeError("I/O error: No space left on device (os error 28)")
-    assert as_failure(error).reason.name == "OutOfSpace"
+    for words in ("No space left on device (os error 28)", "Disk quota exceeded (os error 122)"):
+        assert as_failure(RuntimeError(f"I/O error: {words}")).reason.name == "OutOfSpace"
     assert not is_full(RuntimeError("I/O error"))
 
 

@@ -221,3 +221,9 @@ def test_a_problem_without_a_place_says_that_it_is_yaml(monkeypatch):
 
 def test_the_base_is_good():
     assert parse(BASE).metadata.name == "minilm"
+
+
+@pytest.mark.parametrize("text", ["!!set 0", "!!map 0", "!!omap 0", "!!pairs [0]", "a: !!set 0"])
+def test_a_tag_on_what_it_does_not_fit_is_told_as_bad_yaml(text):
+    with pytest.raises(InvalidManifest):
+        list(read_documents(text))

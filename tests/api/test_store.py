@@ -145,7 +145,7 @@ def test_writers_that_publish_at_once_agree(store_url):
     def publish(name):
         store = Store(store_url)
         barrier.wait()
-        return store.publish(a_graph(createdBy=name))
+        return a_published_graph(store, createdBy=name)
 
     with ThreadPoolExecutor(len(names)) as pool:
         found = {graph.created_by for graph in pool.map(publish, names)}

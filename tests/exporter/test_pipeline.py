@@ -106,14 +106,15 @@ def test_a_graph_that_misses_the_tolerance_is_not_published(model, store):
     assert Store(request.store_url).fingerprints() == []
 
 
-def test_a_published_graph_that_lacks_a_blob_is_named(model, store):
+def test_a_published_graph_that_lacks_a_blob_is_traced_anew(model, store):
     request = a_request(model(), store)
-    report, _ = run(request)
-    graph = Store(request.store_url).graph_by_digest(report.rows[0].digest)
+    first, _ = run(request)
+    graph = Store(request.store_url).graph_by_digest(first.rows[0].digest)
     (store / "blobs" / "sha256" / graph.golden.blob.digest).unlink()
-    with pytest.raises(Failure, match=f"lacks blob {graph.golden.blob.digest}") as caught:
-        run(request)
-    assert caught.value.reason.name == "BlobMissing"
+    second, told = run(request)
+    assert told.said == [f"2x16: its graph lacks blob {graph.golden.blob.digest}: traced anew"]
+    assert (second.cached, second.rows, told.traced()) == (0, first.rows, ["2x16"])
+    assert Store(request.store_url).lacking(graph) == []
 
 
 def test_shares_of_a_job_are_all_the_buckets_and_agree_on_what_they_share(model, store):

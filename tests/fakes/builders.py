@@ -4,6 +4,7 @@ from manifest_base import manifest
 from tracedmodel_api import manifests
 from tracedmodel_api.canonical import sha256_hex
 from tracedmodel_api.manifest import FORMAT_VERSION, Blob, Graph, Index, Limits
+from tracedmodel_api.request import own_fingerprint
 
 
 def a_resource(change=None):
@@ -34,10 +35,13 @@ def a_proof(error=1e-6, reference=1.0, agreement=1.0):
 
 
 def a_graph(name="graph", **changes):
-    """Return the manifest of one graph whose bytes are named after ``name``; ``changes`` by the stored names."""
+    """Return the manifest of one graph whose bytes are named after ``name``; ``changes`` by the stored names.
+
+    Its fingerprint is that of its fields, if ``changes`` does not say another.
+    """
     document = {
         "formatVersion": FORMAT_VERSION,
-        "fingerprint": sha256_hex(f"fingerprint of {name}".encode()),
+        "fingerprint": "0" * 64,
         "revision": "c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         "task": "FeatureExtraction",
         "target": "CPU",
@@ -78,11 +82,13 @@ def a_graph(name="graph", **changes):
             "threads": 1,
         },
         "parameters": 22_713_216,
-        "versions": {"torch": "2.5.1", "transformers": "4.46.3"},
+        "versions": {"torch": "2.5.1", "transformers": "4.46.3", "name": name},
         "created": "2025-01-01T00:00:00Z",
         "createdBy": "tracedmodel 0.1.0",
     }
-    return Graph.model_validate({**document, **changes})
+    graph = Graph.model_validate({**document, **changes})
+    named = {"fingerprint": changes.get("fingerprint") or own_fingerprint(graph)}
+    return graph.model_copy(update=named)
 
 
 def bytes_of(graph, name="graph"):

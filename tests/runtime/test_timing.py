@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from tracedmodel_runtime import timing
-from tracedmodel_runtime.timing import WARM_UP, Times, measure
+from tracedmodel_runtime.timing import WARM_UP, Stopwatch, Times, measure
 
 
 class Clock:
@@ -64,3 +64,27 @@ def test_nothing_is_warmed_up_where_that_is_done_already(monkeypatch):
     clock = Clock(monkeypatch, [1])
     measure(clock.run, seconds=0, warm_up=0)
     assert clock.runs == 7
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "done", "runs"),
+    [(1, 0, 7), (1, 12, 12), (15, 2, 6), (100, 2, 4), (100, 0, 4)],
+    ids=["quick", "many already", "middling", "slow", "slow and none done"],
+)
+def test_runs_of_a_proof_are_timed_and_completed_by_as_few_as_needed(
+    milliseconds, done, runs, monkeypatch
+):
+    clock = Clock(monkeypatch, [milliseconds])
+    watch = Stopwatch()
+    for _ in range(done):
+        watch.run(clock.run)
+    times = watch.times(clock.run)
+    assert clock.runs == runs
+    assert times.microseconds == (milliseconds * 1000,) * (runs - 2)
+
+
+def test_the_two_runs_that_are_profiled_are_not_counted(monkeypatch):
+    clock = Clock(monkeypatch, [900, 500, *[4] * 20])
+    watch = Stopwatch()
+    assert watch.run(lambda: clock.run() or "what it returns") == "what it returns"
+    assert set(watch.times(clock.run).microseconds) == {4000}

@@ -1,4 +1,8 @@
-from tracedmodel_runtime.tuning import tune
+import gc
+
+import pytest
+
+from tracedmodel_runtime.tuning import tune, without_collection
 
 
 def test_what_somebody_chose_for_the_libraries_is_left_alone():
@@ -11,3 +15,21 @@ def test_threads_spin_less_and_tokenizers_have_one_thread_by_default():
     environment = {}
     tune(environment)
     assert environment == {"GOMP_SPINCOUNT": "5000", "TOKENIZERS_PARALLELISM": "false"}
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_garbage_is_looked_for_afterwards_if_it_was_before(on):
+    before = gc.isenabled()
+    try:
+        (gc.enable if on else gc.disable)()
+        with without_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled() is on
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_garbage_is_looked_for_after_an_error_too():
+    with pytest.raises(ImportError), without_collection():
+        raise ImportError
+    assert gc.isenabled()
