@@ -39,8 +39,8 @@ class About:
         engine = self._service.engine
         index = engine.artifact.index
         buckets = [
-            _bucket(graph, [own[place] for own in engine.workers.proved])
-            for place, graph in enumerate(engine.artifact.graphs.values())
+            _bucket(engine.artifact.graphs[bucket], proved)
+            for bucket, proved in engine.workers.by_bucket().items()
         ]
         return json_reply(
             {
@@ -64,14 +64,14 @@ def _bucket(graph: Graph, proved: list[Proved]) -> dict[str, Any]:
         "digest": graph.identity(),
         "maxAbsoluteError": max(one.proof.worst_error() for one in proved),
         "agreement": min(one.proof.agreement for one in proved),
-        "p50Microseconds": max(one.p50 for one in proved),
-        "p99Microseconds": max(one.p99 for one in proved),
+        "p50Microseconds": max(one.times.quantile(0.5) for one in proved),
+        "p99Microseconds": max(one.times.quantile(0.99) for one in proved),
         "workers": [
             {
                 "worker": number,
                 "proof": one.proof.as_json(),
-                "p50Microseconds": one.p50,
-                "p99Microseconds": one.p99,
+                "p50Microseconds": one.times.quantile(0.5),
+                "p99Microseconds": one.times.quantile(0.99),
             }
             for number, one in enumerate(proved)
         ],

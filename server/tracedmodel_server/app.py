@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from tracedmodel_server.errors import NotFound, Overloaded, RequestError
+from tracedmodel_server.errors import NotFound, NotReady, Overloaded, RequestError, TooSlow
 from tracedmodel_server.exchange import (
+    BodyLimits,
     ClientGone,
     Exchange,
     Message,
@@ -39,12 +41,12 @@ class App:
     """Finds the route of a request and replies."""
 
     def __init__(
-        self, service: Service, metrics: Metrics, routes: Mapping[str, Route], most_bytes: int
+        self, service: Service, metrics: Metrics, routes: Mapping[str, Route], limits: BodyLimits
     ) -> None:
         self._service = service
         self._metrics = metrics
         self._routes = routes
-        self._most_bytes = most_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -72,7 +74,7 @@ class App:
                 "GET",
             ):
                 return _wrong_method(scope["method"], route)
-            return await route.handle(Exchange(scope, receive, self._most_bytes))
+            return await route.handle(Exchange(scope, receive, self._limits))
         except RequestError as error:
             if error.status == RequestError.status:
                 _log.error(
@@ -81,6 +83,9 @@ class App:
             return _error(error)
         except ClientGone:
             raise
+        except asyncio.CancelledError:
+            # uvicorn ends what was not done when the time for it was over; its own answer would be plain text.
+            return _error(NotReady("the server ends before this was answered: ask again"))
         except Exception:  # noqa: BLE001  # the boundary: a client gets a reply, the log gets the trace
             _log.exception("request failed by a fault that nobody foresaw")
             return json_reply(
@@ -116,6 +121,8 @@ def _error(error: RequestError) -> Reply:
     if isinstance(error, Overloaded):
         wait = (b"retry-after", str(error.retry_after).encode())
         return Reply(reply.status, reply.body, headers=(wait,))
+    if isinstance(error, TooSlow):
+        return Reply(reply.status, reply.body, headers=((b"connection", b"close"),))
     return reply
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from tracedmodel_api.manifest import (
 )
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import Store, blob_of
+
+_FETCHES = 4
+"""Blobs that are fetched side by side."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,16 @@ def open_artifact(data: bytes, store: Store, folder: Path) -> Artifact:
     Raises Failure BlobMissing, BlobCorrupt, StoreUnreachable, ManifestInvalid, FormatUnsupported or LoadFailed.
     """
     index = store.index(data)
-    manifests = [store.graph_by_digest(digest) for digest in index.graphs]
-    graphs = _by_bucket(manifests)
-    for graph in manifests:
-        _demand_agreement(graph, index, manifests[0])
     folder.mkdir(parents=True, exist_ok=True)
-    blobs = {blob.digest: blob for graph in manifests for blob in graph.blobs()}
-    for blob in blobs.values():
-        _fetch(store, blob, folder)
+    with ThreadPoolExecutor(_FETCHES, "fetch") as pool:
+        manifests = list(pool.map(store.graph_by_digest, index.graphs))
+        graphs = _by_bucket(manifests)
+        for graph in manifests:
+            _demand_agreement(graph, index, manifests[0])
+        blobs = {blob.digest: blob for graph in manifests for blob in graph.blobs()}
+        # The largest first: the others come meanwhile.
+        ordered = sorted(blobs.values(), key=lambda blob: -blob.size)
+        list(pool.map(lambda blob: _fetch(store, blob, folder), ordered))
     card = _card(folder / _file(index, CARD_FILE), index)
     tokenizer = _tokenizer(folder / _file(index, TOKENIZER_FILE))
     return Artifact(sha256_hex(data), index, graphs, card, tokenizer, folder)

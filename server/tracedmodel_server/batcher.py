@@ -23,7 +23,7 @@ class Observer(Protocol):
         """Take note of a batch: its bucket, its texts' lengths, and their seconds in the queue."""
         ...
 
-    def finished(self, seconds: float) -> None:
+    def finished(self, bucket: Bucket, seconds: float) -> None:
         """Take note of the seconds that a batch ran."""
         ...
 
@@ -71,9 +71,8 @@ class Batcher(Generic[T, R]):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tickets: set[_Ticket[T, R]] = set()
         self._seconds_per_text = 0.0
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -83,14 +82,14 @@ class Batcher(Generic[T, R]):
 
         What still waits when the caller is cancelled is dropped.
         """
-        if len(self._queue) + len(items) > self._max_queued:
-            raise Overloaded(self._sentence(len(items)), self._retry_after())
+        self.demand_room(len(items))
         ticket: _Ticket[T, R] = _Ticket(len(items), self._loop.create_future())
         now = self._loop.time()
         for index, (item, length) in enumerate(zip(items, lengths, strict=True)):
             entry = Entry((ticket, index, item), length)
             self._queue.push(entry, now)
             ticket.entries.append(entry)
+        self._tickets.add(ticket)
         self._pump()
         try:
             return await ticket.future
@@ -98,10 +97,19 @@ class Batcher(Generic[T, R]):
             self._forget(ticket)
             self._pump()
             raise
+        finally:
+            self._tickets.discard(ticket)
 
-    async def drain(self) -> None:
-        """Return when nothing waits and nothing runs."""
-        await self._empty.wait()
+    def demand_room(self, count: int) -> None:
+        """Raise Overloaded if there are no permits for ``count`` texts more."""
+        if len(self._queue) + count > self._max_queued:
+            raise Overloaded(self._sentence(count), self._retry_after())
+
+    def fail(self, error: Exception) -> None:
+        """Let everyone who waits have this error, also for what runs and may never come back."""
+        for ticket in self._tickets:
+            ticket.fail(error)
+            self._forget(ticket)
 
     def _forget(self, ticket: _Ticket[T, R]) -> None:
         """Remove what still waits: the caller has gone, or one of its batches failed."""
@@ -119,10 +127,6 @@ class Batcher(Generic[T, R]):
             task.add_done_callback(self._tasks.discard)
         if isinstance(action, WaitUntil):
             self._timer = self._loop.call_at(action.time, self._pump)
-        if len(self._queue) or self._queue.in_flight:
-            self._empty.clear()
-        else:
-            self._empty.set()
 
     async def _execute(self, dispatch: Dispatch[_Place[T, R]]) -> None:
         start = self._loop.time()
@@ -142,7 +146,7 @@ class Batcher(Generic[T, R]):
         finally:
             seconds = self._loop.time() - start
             self._note(seconds / len(places))
-            self._observer.finished(seconds)
+            self._observer.finished(dispatch.bucket, seconds)
             self._queue.finished(dispatch, self._loop.time())
             self._pump()
 

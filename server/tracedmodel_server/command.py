@@ -11,6 +11,7 @@ from tracedmodel_api.report import Failure, Report
 from tracedmodel_api.request import REPORT_VARIABLE
 from tracedmodel_runtime.tuning import tune
 from tracedmodel_server.logs import set_up
+from tracedmodel_server.resources import prepare
 from tracedmodel_server.settings import PREFIX, read_settings
 
 summary = "prove an artifact on this machine and serve it"
@@ -54,6 +55,7 @@ def _serve(overrides: dict[str, str | None]) -> None:
     settings = read_settings(**overrides)
     set_up(settings.log_format, access=settings.access_log)
     tune(os.environ)
+    prepare()
     from tracedmodel_server.lifecycle import serve  # noqa: PLC0415  # the libraries below read what was tuned
 
     serve(settings)

@@ -3,11 +3,12 @@
     RequestError          an answer with a status and a sentence
     ├─ Invalid            400  the request cannot be understood or does not fit the model
     ├─ NotFound           404  no such model, version or path
+    ├─ TooSlow            408  the body did not come in time
     ├─ TooLarge           413  the body is above the limit
     ├─ Unsupported        415  an encoding that is not read here
     ├─ Overloaded         429  no permit; says when to come back
     ├─ ModelFault         500  the graph failed, or gave what is no number
-    └─ NotReady           503  loading, or ending
+    └─ NotReady           503  loading, ending, or stuck
 
 An end of the whole server is a :class:`~tracedmodel_api.report.Failure`.
 """
@@ -33,6 +34,12 @@ class NotFound(RequestError):
     """There is no such model, version or path."""
 
     status = 404
+
+
+class TooSlow(RequestError):
+    """The body did not come in time."""
+
+    status = 408
 
 
 class TooLarge(RequestError):
@@ -62,6 +69,6 @@ class ModelFault(RequestError):
 
 
 class NotReady(RequestError):
-    """The model is not loaded yet, or the server is ending."""
+    """The model is not loaded yet, the server is ending, or a batch hangs."""
 
     status = 503

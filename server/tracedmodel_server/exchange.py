@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from tracedmodel_server.errors import Invalid, TooLarge, Unsupported
+from tracedmodel_server.errors import Invalid, TooLarge, TooSlow, Unsupported
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,6 +24,14 @@ _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 class ClientGone(Exception):  # noqa: N818  # no error: nobody is there to be told
     """The client closed the connection."""
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """How large a body may be, and how long it may take."""
+
+    most_bytes: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -41,12 +49,32 @@ def json_reply(value: Any, status: int = 200) -> Reply:
     return Reply(status, orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
+class _Expander:
+    """Expands a compressed body part by part, never further than asked."""
+
+    def __init__(self, encoding: bytes) -> None:
+        self._name = encoding.decode()
+        self._machine = zlib.decompressobj(_WINDOW_BITS[encoding])
+
+    def expand(self, part: bytes, most: int) -> bytes:
+        try:
+            return self._machine.decompress(part, most)
+        except zlib.error:
+            raise Invalid(f"the body is not {self._name}") from None
+
+    def end(self) -> None:
+        """Raise Invalid if the body is cut off: its checksum, the last of it, was not seen."""
+        if not self._machine.eof:
+            raise Invalid(f"the body is not {self._name} to its end")
+
+
 class Exchange:
     """The body of a request, and whether its client is still there."""
 
-    def __init__(self, scope: Message, receive: Receive, most_bytes: int) -> None:
+    def __init__(self, scope: Message, receive: Receive, limits: BodyLimits) -> None:
         self._receive = receive
-        self._most_bytes = most_bytes
+        self._most_bytes = limits.most_bytes
+        self._seconds = limits.seconds
         self._headers: list[Header] = scope["headers"]
 
     def header(self, name: bytes) -> bytes:
@@ -54,8 +82,8 @@ class Exchange:
         return next((value for key, value in self._headers if key == name), b"")
 
     async def json(self) -> Any:
-        """Return the body as JSON, whatever its Content-Type; raises Invalid, TooLarge or Unsupported."""
-        body = await self._body()
+        """Return the body as JSON, whatever its Content-Type; raises Invalid, TooLarge, TooSlow or Unsupported."""
+        body = await self._in_time(self._body())
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -86,11 +114,31 @@ class Exchange:
         finally:
             watcher.cancel()
 
+    async def _in_time(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
+        task = asyncio.current_task()
+        late = False
+
+        def give_up() -> None:
+            nonlocal late
+            late = True
+            if task is not None:
+                task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._seconds, give_up)
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if late:
+                raise TooSlow(f"the body did not come within {self._seconds:g} seconds") from None
+            raise
+        finally:
+            timer.cancel()
+
     async def _body(self) -> bytes:
         declared = self.header(b"content-length")
         if declared.isdigit() and int(declared) > self._most_bytes:
             raise self._too_large()
-        expand = self._expander()
+        expander = self._expander()
         parts: list[bytes] = []
         size, more = 0, True
         while more:
@@ -99,14 +147,17 @@ class Exchange:
                 raise ClientGone
             part = message.get("body", b"")
             more = message.get("more_body", False)
-            part = expand(part, self._most_bytes - size + 1) if expand else part
+            if expander is not None:
+                part = expander.expand(part, self._most_bytes - size + 1)
             size += len(part)
             if size > self._most_bytes:
                 raise self._too_large()
             parts.append(part)
+        if expander is not None:
+            expander.end()
         return b"".join(parts)
 
-    def _expander(self) -> Callable[[bytes, int], bytes] | None:
+    def _expander(self) -> _Expander | None:
         encoding = self.header(b"content-encoding").strip().lower()
         if encoding in (b"", b"identity"):
             return None
@@ -115,15 +166,7 @@ class Exchange:
             raise Unsupported(
                 f"Content-Encoding {given!r} is not read here; use gzip, deflate or none"
             )
-        machine = zlib.decompressobj(_WINDOW_BITS[encoding])
-
-        def expand(part: bytes, most: int) -> bytes:
-            try:
-                return machine.decompress(part, most)
-            except zlib.error:
-                raise Invalid(f"the body is not {encoding.decode()}") from None
-
-        return expand
+        return _Expander(encoding)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._most_bytes} bytes")

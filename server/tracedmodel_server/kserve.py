@@ -10,7 +10,7 @@ from tracedmodel_server.errors import Invalid
 from tracedmodel_server.exchange import Exchange, Reply, json_reply
 from tracedmodel_server.parameters import kind, parse_parameters, shown
 from tracedmodel_server.request import Item, Pair, Request, Text
-from tracedmodel_server.service import Service, State
+from tracedmodel_server.service import Service
 from tracedmodel_server.tasks.base import CONTEXT, QUESTION, TEXT
 
 _PAIR = {QUESTION, CONTEXT}
@@ -37,7 +37,7 @@ class KServe:
 
     async def model(self, _exchange: Exchange) -> Reply:
         """Say whether the model takes requests."""
-        ready = self._service.state is State.READY
+        ready = self._service.ready
         return json_reply({"name": self._service.name, "ready": ready}, 200 if ready else 503)
 
     async def predict(self, exchange: Exchange) -> Reply:

@@ -8,54 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
-import math
+import os
 import signal
 import socket
+import sys
 import tempfile
-from collections.abc import Coroutine, Iterator
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import uvicorn
 import uvloop
 
-from tracedmodel_api import __version__
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import Store
 from tracedmodel_server.about import About
 from tracedmodel_server.app import App
 from tracedmodel_server.artifact import open_artifact, read_index
+from tracedmodel_server.connection import ClientLimits
+from tracedmodel_server.exchange import BodyLimits
 from tracedmodel_server.kserve import KServe
+from tracedmodel_server.listener import bind, listener
 from tracedmodel_server.metrics import Metrics
 from tracedmodel_server.oip import OpenInference
-from tracedmodel_server.service import Engine, Service, State
+from tracedmodel_server.resources import raise_file_limit, settle
+from tracedmodel_server.service import Engine, Language, Service, State
 from tracedmodel_server.settings import Settings
 from tracedmodel_server.workers import Loader
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_BACKLOG = 2048
-_KEEP_ALIVE_SECONDS = 75
-
-
-def bind(settings: Settings) -> socket.socket:
-    """Return a bound socket; raises Failure PortInUse, or InvalidRequest for a host that is not here."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((settings.host, settings.port))
-        # Two servers may bind one port with SO_REUSEADDR, but only one can listen.
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        where = f"{settings.host}:{settings.port}"
-        if isinstance(error, socket.gaierror):
-            raise Failure("InvalidRequest", f"host {settings.host} is unknown") from error
-        reason = error.strerror or str(error)
-        raise Failure("PortInUse", f"port {where} cannot be listened on: {reason}") from error
-    return bound
+_LEAVING_SECONDS = 5
 
 
 def serve(settings: Settings) -> None:
@@ -66,9 +52,23 @@ def serve(settings: Settings) -> None:
         stack.callback(bound.close)
         folder = settings.cache_folder
         if folder is None:
-            made = stack.enter_context(tempfile.TemporaryDirectory(prefix="tracedmodel-"))
-            folder = Path(made)
+            room = tempfile.TemporaryDirectory(prefix="tracedmodel-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(room))
         uvloop.run(Life(settings, bound).run(index, folder))
+    _leave()
+
+
+def _leave() -> None:
+    """End although a thread hangs, in a graph or in the store: Python would wait for it."""
+    end = time.monotonic() + _LEAVING_SECONDS
+    others = [one for one in threading.enumerate() if one is not threading.current_thread()]
+    waited_for = [one for one in others if not one.daemon]
+    for thread in waited_for:
+        thread.join(max(0.0, end - time.monotonic()))
+    if any(thread.is_alive() for thread in waited_for):
+        _log.warning("threads hang, the process ends without them")
+        sys.stderr.flush()
+        os._exit(0)
 
 
 class Life:
@@ -77,9 +77,17 @@ class Life:
     def __init__(self, settings: Settings, bound: socket.socket) -> None:
         self._settings = settings
         self._bound = bound
-        self._metrics = Metrics(__version__)
+        self._metrics = Metrics()
         self._service = Service(settings, self._metrics)
-        self._server = _Server(_config(settings, _app(settings, self._service, self._metrics)))
+        limits = ClientLimits(
+            settings.client_seconds,
+            raise_file_limit(),
+            lambda code: self._metrics.answered("unknown", code),
+        )
+        app = _app(settings, self._service, self._metrics)
+        self._server = listener(settings, app, limits)
+        self._metrics.watch_connections(self._server.connections)
+        self._fetching = ThreadPoolExecutor(1, "fetching")
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._loader: Loader | None = None
@@ -98,6 +106,9 @@ class Life:
             self._server.should_exit = True
             await serving
             self._service.close()
+            self._fetching.shutdown(wait=False)
+            if self._loader is not None:
+                self._loader.close()
         _log.info("stopped")
 
     def _told_to_stop(self) -> None:
@@ -129,22 +140,28 @@ class Life:
 
     async def _load(self, index: bytes, folder: Path) -> None:
         settings = self._settings
-        store = await asyncio.to_thread(Store, settings.store_url)
-        artifact = await asyncio.to_thread(open_artifact, index, store, folder)
-        _log.info("fetched", extra={"artifact": artifact.digest, "buckets": len(artifact.graphs)})
         threads = settings.threads_per_worker()
-        self._loader = Loader(artifact, settings.workers, threads, _log.info)
-        workers = await self._loader.load()
-        engine = Engine(artifact, workers, settings, self._metrics)
-        for own in workers.proved:
-            for one in own:
-                self._metrics.proved(one.bucket, one.proof.worst_error())
-        # What is loaded stays: the collector need not walk through it at every full pass.
-        gc.collect()
-        gc.freeze()
+        start = time.perf_counter()
+        store = await self._in_thread(Store, settings.store_url)
+        target = store.index(index).target
+        self._loader = Loader(target, settings.workers, threads, _log.info)
+        artifact = await self._in_thread(open_artifact, index, store, folder)
+        self._metrics.fetched(time.perf_counter() - start)
+        _log.info("fetched", extra={"artifact": artifact.digest, "buckets": len(artifact.graphs)})
+        workers, language = await asyncio.gather(
+            self._loader.load(artifact), self._in_thread(Language, artifact, settings)
+        )
+        engine = Engine(language, workers, settings, self._metrics)
+        for bucket, measured in workers.starts().items():
+            self._metrics.proved(bucket, measured)
+        settle()
         if not self._stop.is_set():
             self._service.start(engine)
             _log.info("ready", extra={"workers": settings.workers, "threads": threads})
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run in a thread of our own: the loop's would be waited for at its end, though a store may hang for ever."""
+        return await asyncio.get_running_loop().run_in_executor(self._fetching, work, *arguments)
 
     async def _drain(self) -> None:
         """Be unready first, accept for a while, then close the door; uvicorn finishes what is inside."""
@@ -156,33 +173,11 @@ class Life:
                 await asyncio.wait_for(self._hurry.wait(), self._settings.drain_seconds)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: it would end with the signal again, not with 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to :class:`Life`."""
-        yield
-
-
 def _app(settings: Settings, service: Service, metrics: Metrics) -> App:
     routes = {
         **OpenInference(service).routes(),
         **KServe(service).routes(),
         **About(service, metrics).routes(),
     }
-    return App(service, metrics, routes, settings.max_body_bytes)
-
-
-def _config(settings: Settings, app: App) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=settings.access_log,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(settings.grace_seconds),
-    )
+    limits = BodyLimits(settings.max_body_bytes, settings.client_seconds)
+    return App(service, metrics, routes, limits)

@@ -6,6 +6,7 @@ CPUs: a model that is warmed in one thread and served from another runs at half 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -20,12 +21,10 @@ from tracedmodel_api.report import Failure
 from tracedmodel_runtime.backend import Backend, LoadedGraph
 from tracedmodel_runtime.golden import Recording, compare
 from tracedmodel_runtime.padding import Encoding, PadIds, pad, unpad
-from tracedmodel_runtime.timing import WARM_UP, measure
+from tracedmodel_runtime.timing import Stopwatch, Times
 from tracedmodel_server.artifact import Artifact
 
 Row = tuple[NDArray[np.float32], ...]
-
-_MEASURING_SECONDS = 0.3
 
 
 class Tokenized(Protocol):
@@ -43,13 +42,13 @@ Reduce = Callable[[Any, Row], Row]
 
 @dataclass(frozen=True)
 class Proved:
-    """What one worker proved of one bucket, and its times in microseconds."""
+    """What one worker proved of one bucket, its times in microseconds, and what the start took."""
 
     bucket: Bucket
     proof: Proof
-    best: int
-    p50: int
-    p99: int
+    times: Times
+    load_seconds: float
+    proof_seconds: float
 
 
 def copied(_item: Tokenized, row: Row) -> Row:
@@ -66,6 +65,7 @@ class Model:
         self._weights = weights
         self._pads = PadIds(artifact.card.pad_token_id, artifact.card.pad_type_id)
         self._loaded: dict[Bucket, LoadedGraph] = {}
+        self._load_seconds: dict[Bucket, float] = {}
         self._axes = {
             bucket: tuple(spec.axes for spec in graph.outputs)
             for bucket, graph in artifact.graphs.items()
@@ -75,26 +75,29 @@ class Model:
         """Load the graph of a bucket; raises Failure LoadFailed."""
         module = self._artifact.graphs[bucket].modules[0]
         weights = self._weights[module.weights.digest] if module.weights else None
+        start = time.perf_counter()
         try:
             self._loaded[bucket] = self._backend.load(self._artifact.path(module.graph), weights)
         except Failure as failure:
             raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
+        self._load_seconds[bucket] = time.perf_counter() - start
 
     def prove(self, bucket: Bucket) -> Proved:
-        """Warm a bucket, compare it with its golden outputs, and time it.
+        """Compare a bucket with its golden outputs; these runs warm it up and are timed, and as few as needed follow.
 
         Raises Failure ProofFailed, NotFinite or LoadFailed.
         """
         graph = self._artifact.graphs[bucket]
         recording = self._recording(graph)
-        full = recording.batches[0]
+        watch, start = Stopwatch(), time.perf_counter()
         try:
-            for _ in range(WARM_UP):
-                self._raw(bucket, full)
-            proof = compare(recording, graph.outputs, lambda batch: self._raw(bucket, batch))
-            (times,) = measure(
-                lambda: self._raw(bucket, full), seconds=_MEASURING_SECONDS, warm_up=0
+            proof = compare(
+                recording,
+                graph.outputs,
+                lambda batch: watch.run(lambda: self._raw(bucket, batch)),
             )
+            # A run costs the same whatever is in it: the shape is the bucket's.
+            times = watch.times(lambda: self._raw(bucket, recording.batches[0]))
         except Failure as failure:
             raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
         except (RuntimeError, ValueError, IndexError) as error:
@@ -104,7 +107,8 @@ class Model:
         verdict = self._artifact.index.limits.verdict(proof)
         if verdict is not None:
             raise Failure("ProofFailed", f"bucket {bucket}: {verdict}")
-        return Proved(bucket, proof, *(times.quantile(share) for share in (0, 0.5, 0.99)))
+        seconds = time.perf_counter() - start
+        return Proved(bucket, proof, times, self._load_seconds[bucket], seconds)
 
     def run(self, bucket: Bucket, items: Sequence[Item], reduce: Reduce = copied) -> list[Row]:
         """Return each item's outputs, reduced and copied."""

@@ -8,7 +8,7 @@ from tracedmodel_api import __version__
 from tracedmodel_server.app import Route
 from tracedmodel_server.exchange import Exchange, Reply, json_reply
 from tracedmodel_server.inference import parse_inference
-from tracedmodel_server.service import Service, State
+from tracedmodel_server.service import Service
 from tracedmodel_server.tensors import described, input_tensors, render
 
 VERSION = "1"
@@ -41,17 +41,18 @@ class OpenInference:
         return json_reply({"name": "tracedmodel", "version": __version__, "extensions": []})
 
     async def live(self, _exchange: Exchange) -> Reply:
-        """Say that the process answers."""
-        return json_reply({"live": True})
+        """Say whether the process can still do its work; a kubelet that hears no begins it anew."""
+        live = self._service.live
+        return json_reply({"live": live}, 200 if live else 503)
 
     async def ready(self, _exchange: Exchange) -> Reply:
         """Say whether requests are welcome."""
-        ready = self._service.state is State.READY
+        ready = self._service.ready
         return json_reply({"ready": ready}, 200 if ready else 503)
 
     async def model_ready(self, _exchange: Exchange) -> Reply:
         """Say whether the model takes requests."""
-        ready = self._service.state is State.READY
+        ready = self._service.ready
         return json_reply({"name": self._service.name, "ready": ready}, 200 if ready else 503)
 
     async def metadata(self, _exchange: Exchange) -> Reply:

@@ -32,6 +32,8 @@ class Entry(Generic[T]):
     length: int
     arrived: float = field(default=0.0, init=False)
     order: int = field(default=-1, init=False)
+    fits: int = field(default=0, init=False)
+    """The shortest sequence length of a bucket that holds it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,6 @@ class BatchQueue(Generic[T]):
         self._max_delay = max_delay
         self._idle = workers
         self.workers = workers
-        self.workers = workers
         # By sequence length, each in order of arrival: dicts, because any of them may be cancelled.
         self._waiting: dict[int, dict[int, Entry[T]]] = {n: {} for n in self._costs.lengths}
         self._count = itertools.count()
@@ -84,14 +85,13 @@ class BatchQueue(Generic[T]):
         length = self._costs.length_for(entry.length)
         if length is None:
             raise ValueError(f"no bucket holds {entry.length} tokens")
-        entry.arrived, entry.order = now, next(self._count)
+        entry.arrived, entry.order, entry.fits = now, next(self._count), length
         self._waiting[length][entry.order] = entry
         self._waiting_count += 1
 
     def cancel(self, entry: Entry[T]) -> bool:
         """Remove a text that waits, and tell whether it still did."""
-        length = self._costs.length_for(entry.length)
-        found = length is not None and self._waiting[length].pop(entry.order, None) is not None
+        found = self._waiting.get(entry.fits, {}).pop(entry.order, None) is not None
         self._waiting_count -= found
         return found
 
@@ -132,16 +132,10 @@ class BatchQueue(Generic[T]):
 
     def _more_may_come(self, oldest: Entry[T]) -> bool:
         """Tell whether the batch may still grow, and whether as many as last time are not here yet."""
-        length = self._class_of(oldest)
+        length = oldest.fits
         if len(self._waiting[length]) >= self._costs.best_batch(length):
             return False
         return self._waiting_count + self._in_flight < self._recent
-
-    def _class_of(self, entry: Entry[T]) -> int:
-        length = self._costs.length_for(entry.length)
-        if length is None:
-            raise ValueError(f"no bucket holds {entry.length} tokens")
-        return length
 
     def _cheapest(self, oldest: Entry[T]) -> Bucket:
         return min(
@@ -162,7 +156,7 @@ class BatchQueue(Generic[T]):
 
     def _order(self, oldest: Entry[T], bucket: Bucket) -> list[int]:
         """Return the sequence lengths in the order in which their texts join a batch of this bucket."""
-        own = self._class_of(oldest)
+        own = oldest.fits
         others = [n for n in self._waiting if n <= bucket.sequence_length and n != own]
         return [own, *sorted(others, reverse=True)]
 

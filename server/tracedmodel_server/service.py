@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
@@ -10,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from tracedmodel_api import __version__
 from tracedmodel_api.buckets import longest
 from tracedmodel_server.artifact import Artifact
 from tracedmodel_server.batcher import Batcher
@@ -22,8 +25,10 @@ from tracedmodel_server.request import Answer, Request
 from tracedmodel_server.settings import Settings
 from tracedmodel_server.tasks import handler_for
 from tracedmodel_server.tasks.base import Prepared
+from tracedmodel_server.watchdog import Watchdog
 from tracedmodel_server.workers import Workers
 
+_log = logging.getLogger(__name__)
 _INLINE_CHARACTERS = 20_000
 """More text than this is tokenized in a thread: the loop must answer probes meanwhile."""
 _AT_A_STRETCH = 32
@@ -37,25 +42,52 @@ class State(Enum):
     DRAINING = "draining"
 
 
+class Language:
+    """What of an artifact knows texts; it is made while the workers prove the graphs."""
+
+    def __init__(self, artifact: Artifact, settings: Settings) -> None:
+        self.artifact = artifact
+        self.task = handler_for(artifact.card, artifact.tokenizer)
+        limit, characters = longest(artifact.graphs), settings.max_text_characters
+        self.encoder = Encoder(artifact.tokenizer, self.task, limit, characters)
+
+
 class Engine:
     """What there is once a model is loaded and proved."""
 
     def __init__(
-        self, artifact: Artifact, workers: Workers, settings: Settings, metrics: Metrics
+        self, language: Language, workers: Workers, settings: Settings, metrics: Metrics
     ) -> None:
-        self.artifact = artifact
+        self.artifact = language.artifact
+        self.task = language.task
+        self.encoder = language.encoder
         self.workers = workers
-        self.task = handler_for(artifact.card, artifact.tokenizer)
-        limit = longest(artifact.graphs)
-        characters = settings.max_text_characters
-        self.encoder = Encoder(artifact.tokenizer, self.task, limit, characters)
         delay = settings.max_delay_milliseconds / 1000
+        run = partial(workers.run, reduce=self.task.reduce)
+        self.stuck = False
+        self._watched: Watchdog[Prepared, Row] = Watchdog(run, settings.batch_seconds, self._tell)
+        self._limit = f"a batch has run for more than {settings.batch_seconds:g} seconds"
+        self._metrics = metrics
         self.batcher: Batcher[Prepared, Row] = Batcher(
             BatchQueue(workers.costs(), delay, len(workers)),
-            partial(workers.run, reduce=self.task.reduce),
+            self._watched,
             settings.max_queued_requests,
             metrics,
         )
+
+    def demand_life(self) -> None:
+        """Raise NotReady while a batch hangs: nobody knows when it comes back."""
+        if self.stuck:
+            raise NotReady(f"the model is stuck, {self._limit}: ask another replica")
+
+    def _tell(self, stuck: bool) -> None:  # noqa: FBT001  # the one thing that there is to tell
+        self.stuck = stuck
+        self._metrics.stuck.set(stuck)
+        if stuck:
+            _log.error("stuck", extra={"reason": self._limit, "waiting": len(self.batcher)})
+            self.batcher.fail(NotReady(f"the model is stuck, {self._limit}: ask another replica"))
+        else:
+            _log.warning("no longer stuck")
 
 
 class Service:
@@ -76,28 +108,43 @@ class Service:
             raise NotReady(f"model {self.name} is loading: try again later")
         return self._engine
 
+    @property
+    def ready(self) -> bool:
+        """Tell whether requests should be sent here."""
+        return self.state is State.READY and self.live
+
+    @property
+    def live(self) -> bool:
+        """Tell whether this process can still do its work; where it cannot, only a new one helps."""
+        return self._engine is None or not self._engine.stuck
+
     def start(self, engine: Engine) -> None:
         """Take requests from now on."""
         self._engine = engine
         self.state = State.READY
-        self._metrics.watch_queue(engine.batcher.__len__)
-        self._metrics.ready.set(1)
+        self._metrics.serves(self._info(engine), len(engine.workers), engine.batcher.__len__)
+        self._metrics.ready.set_function(lambda: self.ready)
+        self._metrics.started()
+
+    def _info(self, engine: Engine) -> dict[str, str]:
+        index = engine.artifact.index
+        return {
+            "version": __version__,
+            "model": self.name,
+            "task": index.task.value,
+            "target": index.target.value,
+            "precision": index.precision.value,
+            "revision": index.revision,
+            "artifact_digest": engine.artifact.digest,
+        }
 
     def unready(self) -> None:
         """Say that no more requests should be sent here; those that come are answered still."""
         self.state = State.DRAINING
-        self._metrics.ready.set(0)
-
-    async def drain(self) -> None:
-        """Return when everything accepted is answered."""
-        if self._engine is not None:
-            await self._engine.batcher.drain()
 
     def close(self) -> None:
         """Let the threads end."""
         self._tokenizing.shutdown(wait=False)
-        if self._engine is not None:
-            self._engine.workers.close()
 
     async def answer(self, request: Request) -> list[Answer]:
         """Return the answer of each item; cancelled, it drops what still waits.
@@ -108,16 +155,23 @@ class Service:
         count = len(request.items)
         if count > self._most_texts:
             raise Invalid(f"the request has {count} texts, allowed are {self._most_texts}")
-        with self._metrics.tokenization.time():
-            prepared = await self._prepare(engine, request)
+        # Before the work of tokenizing: an overloaded server should say so cheaply.
+        engine.demand_life()
+        engine.batcher.demand_room(count)
+        start = time.perf_counter()
+        prepared = await self._prepare(engine, request)
+        self._metrics.tokenized(time.perf_counter() - start)
         lengths = [len(one.encoding) for one in prepared]
+        engine.demand_life()
         try:
             rows = await engine.batcher.submit(prepared, lengths)
         except RequestError:
             raise
         except Exception as error:
             raise ModelFault(f"the model failed: {type(error).__name__}: {error}") from error
-        return await self._answers(engine, request, prepared, rows)
+        answers = await self._answers(engine, request, prepared, rows)
+        self._metrics.done(time.perf_counter() - start)
+        return answers
 
     async def _prepare(self, engine: Engine, request: Request) -> list[Prepared]:
         prepare = partial(engine.encoder.prepare, truncate=request.parameters.truncate)

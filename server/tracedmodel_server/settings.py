@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     max_texts_per_request: int = Field(default=1024, ge=1)
     max_text_characters: int = Field(default=100_000, ge=1)
+    client_seconds: float = Field(default=60, gt=0, le=3600)
+    """How long a client may take to send a request's headers, then its body, and to go on reading its answer."""
+    idle_seconds: int = Field(default=75, ge=1, le=3600)
+    """How long a connection may be open without a request."""
+    batch_seconds: float = Field(default=120, gt=0, le=3600)
+    """How long a batch may run before the server calls itself stuck: unready, not live, and 503 for all who wait."""
     drain_seconds: float = Field(default=5, ge=0, le=3600)
     """How long to go on accepting after SIGTERM, while readiness is already gone."""
     grace_seconds: float = Field(default=25, ge=0, le=3600)

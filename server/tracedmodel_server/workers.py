@@ -11,8 +11,10 @@ from typing import Any
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.report import Failure
+from tracedmodel_api.types import Target
 from tracedmodel_runtime.backend import Backend, backend_for
 from tracedmodel_server.artifact import Artifact
+from tracedmodel_server.metrics import Start
 from tracedmodel_server.model import Model, Proved, Reduce, Row, Tokenized
 
 Say = Callable[[str], None]
@@ -20,9 +22,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class _Worker:
-    number: int
     executor: ThreadPoolExecutor
     model: Model
+
+    def run(self, bucket: Bucket, items: Sequence[Tokenized], reduce: Reduce) -> list[Row]:
+        """Run a batch in the worker's thread; what would end a program ends no more than this batch."""
+        try:
+            return self.model.run(bucket, items, reduce)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise RuntimeError(f"the worker was told to end by {type(error).__name__}") from error
 
 
 class Workers:
@@ -32,7 +40,6 @@ class Workers:
         self._idle = list(workers)
         self._all = tuple(workers)
         self.proved = proved
-        self.reduce: Reduce | None = None
 
     def __len__(self) -> int:
         return len(self._all)
@@ -42,78 +49,91 @@ class Workers:
         costs: dict[Bucket, float] = {}
         for own in self.proved:
             for one in own:
-                costs[one.bucket] = max(costs.get(one.bucket, 0.0), one.best / 1e6)
+                best = one.times.quantile(0) / 1e6
+                costs[one.bucket] = max(costs.get(one.bucket, 0.0), best)
         return costs
+
+    def starts(self) -> dict[Bucket, Start]:
+        """Return what the start measured of each bucket."""
+        costs = self.costs()
+        return {
+            bucket: Start(
+                max(one.proof.worst_error() for one in own),
+                costs[bucket],
+                max(one.load_seconds for one in own),
+                max(one.proof_seconds for one in own),
+            )
+            for bucket, own in self.by_bucket().items()
+        }
+
+    def by_bucket(self) -> dict[Bucket, list[Proved]]:
+        """Return what every worker proved, by bucket."""
+        return {same[0].bucket: list(same) for same in zip(*self.proved, strict=True)}
 
     async def run(self, bucket: Bucket, items: Sequence[Tokenized], reduce: Reduce) -> list[Row]:
         """Run a batch on an idle worker."""
         worker = self._idle.pop()
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                worker.executor, worker.model.run, bucket, items, reduce
-            )
+            return await loop.run_in_executor(worker.executor, worker.run, bucket, items, reduce)
         finally:
             self._idle.append(worker)
 
-    def close(self) -> None:
-        """Let the threads end."""
-        for worker in self._all:
-            worker.executor.shutdown(wait=False)
-
 
 class Loader:
-    """Loads and proves an artifact on every worker; :meth:`stop` ends it between two buckets."""
+    """Loads and proves an artifact on every worker; :meth:`stop` ends it between two buckets.
 
-    def __init__(self, artifact: Artifact, workers: int, threads: int, say: Say) -> None:
-        self._artifact = artifact
-        self._workers = workers
+    The libraries of the target, which take seconds, are imported at once, while the artifact is on its way.
+    """
+
+    def __init__(self, target: Target, workers: int, threads: int, say: Say) -> None:
         self._threads = threads
         self._say = say
         self._stopped = threading.Event()
+        self._pools = [ThreadPoolExecutor(1, f"worker-{n}") for n in range(workers)]
+        self._backend = self._pools[0].submit(backend_for, target)
 
     def stop(self) -> None:
         """End the loading soon, as Failure Interrupted."""
         self._stopped.set()
 
-    async def load(self) -> Workers:
+    async def load(self, artifact: Artifact) -> Workers:
         """Return the workers, all proved; raises the first worker's Failure."""
         loop = asyncio.get_running_loop()
-        pools = [ThreadPoolExecutor(1, f"worker-{n}") for n in range(self._workers)]
-        try:
-            backend, weights = await loop.run_in_executor(pools[0], self._shared)
-            models = [Model(self._artifact, backend, weights) for _ in pools]
-            jobs = [
-                loop.run_in_executor(pool, self._prove, number, model)
-                for number, (pool, model) in enumerate(zip(pools, models, strict=True))
-            ]
-            proved = await asyncio.gather(*jobs)
-        except BaseException:
-            self.stop()
-            for pool in pools:
-                pool.shutdown(wait=False)
-            raise
-        numbered = zip(pools, models, strict=True)
-        workers = [_Worker(number, *parts) for number, parts in enumerate(numbered)]
-        return Workers(workers, proved)
+        backend, weights = await loop.run_in_executor(self._pools[0], self._shared, artifact)
+        models = [Model(artifact, backend, weights) for _ in self._pools]
+        numbered = enumerate(zip(self._pools, models, strict=True))
+        jobs = [
+            loop.run_in_executor(pool, self._prove, number, model, list(artifact.graphs))
+            for number, (pool, model) in numbered
+        ]
+        proved = await asyncio.gather(*jobs)
+        pairs = zip(self._pools, models, strict=True)
+        return Workers([_Worker(*pair) for pair in pairs], proved)
 
-    def _shared(self) -> tuple[Backend, Mapping[str, Any]]:
-        """Return the backend and the mapped weights. The libraries of the target are imported here, not before."""
-        backend = backend_for(self._artifact.index.target)
-        files = self._artifact.weights()
+    def close(self) -> None:
+        """Let the threads end."""
+        self.stop()
+        for pool in self._pools:
+            pool.shutdown(wait=False)
+
+    def _shared(self, artifact: Artifact) -> tuple[Backend, Mapping[str, Any]]:
+        """Return the backend and the mapped weights."""
+        backend = self._backend.result()
+        files = artifact.weights()
         return backend, {digest: backend.weights(path) for digest, path in files.items()}
 
-    def _prove(self, number: int, model: Model) -> list[Proved]:
+    def _prove(self, number: int, model: Model, buckets: Sequence[Bucket]) -> list[Proved]:
         from tracedmodel_runtime.threads import use_threads  # noqa: PLC0415  # torch comes with the backend
 
         use_threads(self._threads)
         proved = []
-        for bucket in self._artifact.graphs:
+        for bucket in buckets:
             if self._stopped.is_set():
                 raise Failure("Interrupted", "told to stop while loading")
             model.load(bucket)
             one = model.prove(bucket)
             proved.append(one)
-            error, p50 = one.proof.worst_error(), one.p50 / 1000
+            error, p50 = one.proof.worst_error(), one.times.quantile(0.5) / 1000
             self._say(f"worker {number} proved bucket {bucket}: error {error:.1e}, {p50:.2f} ms")
         return proved

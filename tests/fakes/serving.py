@@ -1,20 +1,46 @@
 """A real ``tracedmodel serve`` in a process of its own."""
 
 import contextlib
+import functools
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 
 MODEL = "tiny"
+PROGRAM = ("-m", "tracedmodel_server")
+FAULTY = (str(Path(__file__).with_name("faulty_server.py")),)
 _SECONDS = 120
 
 
-class Served:
+class Asking:
+    """Asks the server that ``client`` reaches."""
+
+    def infer(self, *texts, **document):
+        """Send texts by the Open Inference Protocol."""
+        tensor = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "data": list(texts)}
+        return self.client.post(f"/v2/models/{MODEL}/infer", json={"inputs": [tensor], **document})
+
+    def predict(self, *instances, **document):
+        """Send instances by KServe's first protocol."""
+        body = {"instances": list(instances), **document}
+        return self.client.post(f"/v1/models/{MODEL}:predict", json=body)
+
+    def metric(self, name):
+        """Return the value of a metric, its labels in the name."""
+        lines = self.client.get("/metrics").text.splitlines()
+        values = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == name]
+        return float(values[0]) if values else 0.0
+
+
+class Served(Asking):
     """The process, its log, and a client for its address."""
 
     def __init__(self, process, log, report):
@@ -42,21 +68,15 @@ class Served:
         lines = self.log.read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    def infer(self, *texts, **document):
-        """Send texts by the Open Inference Protocol."""
-        tensor = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "data": list(texts)}
-        return self.client.post(f"/v2/models/{MODEL}/infer", json={"inputs": [tensor], **document})
+    def memory(self):
+        """Return the resident bytes of the process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
 
-    def predict(self, *instances, **document):
-        """Send instances by KServe's first protocol."""
-        body = {"instances": list(instances), **document}
-        return self.client.post(f"/v1/models/{MODEL}:predict", json=body)
-
-    def metric(self, name):
-        """Return the value of a metric, its labels in the name."""
-        lines = self.client.get("/metrics").text.splitlines()
-        values = [line.rpartition(" ")[2] for line in lines if line.rpartition(" ")[0] == name]
-        return float(values[0]) if values else 0.0
+    def connect(self):
+        """Return a connection of its own."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=_SECONDS)
 
     def terminate(self):
         """Send SIGTERM and return the exit code."""
@@ -75,9 +95,14 @@ def until(question, served=None, seconds=_SECONDS):
     return answer
 
 
+def bound_files(count):
+    """Let this process open no more than ``count`` files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+
 @contextlib.contextmanager
-def starting(artifact, folder, **settings):
-    """Start a server on a free port; ``settings`` go into its environment."""
+def starting(artifact, folder, program=PROGRAM, files=None, **settings):
+    """Start a server on a free port; ``settings`` go into its environment, ``files`` bounds how many it may open."""
     report, log = folder / "report.json", folder / "serve.log"
     chosen = {
         "model_name": MODEL,
@@ -94,9 +119,10 @@ def starting(artifact, folder, **settings):
     variables = {f"TRACEDMODEL_{name.upper()}": str(value) for name, value in chosen.items()}
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tracedmodel_server"],
+            [sys.executable, "-W", "ignore", *program],
             env={**os.environ, **variables},
             stderr=errors,
+            preexec_fn=files and functools.partial(bound_files, files),  # noqa: PLW1509  # one thread
         )
     served = Served(process, log, report)
     try:

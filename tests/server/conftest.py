@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from inside import Inside
 from serving import serving
 from tiny_artifacts import export
 
@@ -49,3 +50,19 @@ def served(tiny, tmp_path_factory):
 def embedder(served):
     """A server of sentence embeddings."""
     return served("FeatureExtraction")
+
+
+@pytest.fixture(scope="session")
+def inside(tiny, tmp_path_factory):
+    """Return the service of a task inside this process, started once a session."""
+    running = {}
+
+    def service(task="FeatureExtraction", family="bert"):
+        if (family, task) not in running:
+            made = Inside(tiny(task, family), tmp_path_factory.mktemp("inside"))
+            running[family, task] = made.start()
+        return running[family, task]
+
+    yield service
+    for one in running.values():
+        one.close()

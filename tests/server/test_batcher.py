@@ -28,7 +28,7 @@ class Runner:
     def dispatched(self, bucket, lengths, waited):
         pass
 
-    def finished(self, seconds):
+    def finished(self, bucket, seconds):
         pass
 
 
@@ -161,8 +161,9 @@ async def test_the_rest_of_a_request_is_dropped_when_one_of_its_batches_fails(ru
     runner.gate.set()
     with pytest.raises(RuntimeError):
         await request
-    await batcher.drain()
+    await settle()
     assert len(runner.batches) == 1
+    assert len(batcher) == 0
 
 
 @scenario
@@ -176,21 +177,6 @@ async def test_a_lingering_batch_leaves_when_its_time_is_over(runner):
 
 
 @scenario
-async def test_drained_means_that_nothing_waits_and_nothing_runs(runner):
-    batcher = a_batcher(runner)
-    await batcher.drain()
-    work = submit(batcher, *"abcdef")
-    await settle()
-    drained = asyncio.ensure_future(batcher.drain())
-    await settle()
-    assert not drained.done()
-    runner.gate.set()
-    await drained
-    assert len(batcher) == 0
-    await work
-
-
-@scenario
 async def test_every_worker_gets_a_batch(runner):
     batcher = a_batcher(runner, workers=2)
     work = submit(batcher, *"abcdefgh")
@@ -198,3 +184,26 @@ async def test_every_worker_gets_a_batch(runner):
     assert sorted(runner.batches) == [list("abcd"), list("efgh")]
     runner.gate.set()
     await work
+
+
+@scenario
+async def test_an_error_for_all_ends_what_waits_and_what_runs(runner):
+    batcher = a_batcher(runner)
+    running, waiting = submit(batcher, "a"), submit(batcher, "b", "c")
+    await settle()
+    batcher.fail(RuntimeError("stuck"))
+    for one in (running, waiting):
+        with pytest.raises(RuntimeError, match="stuck"):
+            await one
+    assert len(batcher) == 0
+    runner.gate.set()
+    assert await submit(batcher, "d") == ["D"]
+    assert runner.batches == [["a"], ["d"]]
+
+
+@scenario
+async def test_room_is_told_before_anything_is_submitted(runner):
+    batcher = a_batcher(runner, max_queued=2)
+    batcher.demand_room(2)
+    with pytest.raises(Overloaded, match="room for 2 texts of 2, this request has 3"):
+        batcher.demand_room(3)

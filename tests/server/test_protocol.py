@@ -264,9 +264,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("path", "body", "status", "part"), BAD.values(), ids=BAD.keys())
-def test_a_bad_request_is_told_what_is_wrong(embedder, path, body, status, part):
+def test_a_bad_request_is_told_what_is_wrong(inside, path, body, status, part):
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    reply = embedder.client.post(path, content=content)
+    reply = inside().post(path, content=content)
     assert reply.status_code == status, reply.text
     assert reply.headers["content-type"] == "application/json"
     assert list(reply.json()) == ["error"]
@@ -293,21 +293,21 @@ def test_a_bad_request_is_told_what_is_wrong(embedder, path, body, status, part)
         ("FillMask", [ids([[2, 7, 3]])], "has 0 mask tokens"),
     ],
 )
-def test_a_task_says_what_it_needs(served, task, inputs, part):
-    reply = served(task).client.post(INFER, json=infer(*inputs))
+def test_a_task_says_what_it_needs(inside, task, inputs, part):
+    reply = inside(task).post(INFER, json=infer(*inputs))
     assert reply.status_code == 400
     assert part in reply.json()["error"]
 
 
-def test_an_answer_made_of_text_cannot_be_had_of_tokens(served):
+def test_an_answer_made_of_text_cannot_be_had_of_tokens(inside):
     body = infer(ids(), outputs=[{"name": "answer"}])
-    reply = served("QuestionAnswering").client.post(INFER, json=body)
+    reply = inside("QuestionAnswering").post(INFER, json=body)
     assert reply.status_code == 400
     assert "output answer is made of text" in reply.json()["error"]
 
 
-def test_an_instance_of_a_pair_is_named_with_its_fields(served):
-    reply = served("QuestionAnswering").predict("only text")
+def test_an_instance_of_a_pair_is_named_with_its_fields(inside):
+    reply = inside("QuestionAnswering").predict("only text")
     assert reply.status_code == 400
     assert '{"question": string, "context": string}' in reply.json()["error"]
 
@@ -324,7 +324,8 @@ def test_json_is_json_whatever_its_content_type_says(embedder, content_type):
 @pytest.mark.parametrize(
     ("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
 )
-def test_a_compressed_body_is_read(embedder, encoding, compress):
+def test_a_compressed_body_is_read(inside, encoding, compress):
+    embedder = inside()
     content = compress(json.dumps(infer(text())).encode())
     headers = {"content-encoding": encoding}
     assert embedder.client.post(INFER, content=content, headers=headers).status_code == 200
@@ -332,14 +333,16 @@ def test_a_compressed_body_is_read(embedder, encoding, compress):
     assert (broken.status_code, broken.json()["error"]) == (400, f"the body is not {encoding}")
 
 
-def test_a_bomb_in_gzip_is_refused_by_its_real_size(embedder):
+def test_a_bomb_in_gzip_is_refused_by_its_real_size(inside):
+    embedder = inside()
     content = gzip.compress(b" " * 20 * 2**20)
     assert len(content) < 100_000
     reply = embedder.client.post(INFER, content=content, headers={"content-encoding": "gzip"})
     assert reply.status_code == 413
 
 
-def test_another_encoding_is_refused_by_name(embedder):
+def test_another_encoding_is_refused_by_name(inside):
+    embedder = inside()
     reply = embedder.client.post(INFER, content=b"x", headers={"content-encoding": "br"})
     assert (reply.status_code, "'br'" in reply.json()["error"]) == (415, True)
 
@@ -366,8 +369,9 @@ def test_a_wrong_method_is_told_the_right_one(embedder, method, path, allowed):
     assert allowed in reply.json()["error"]
 
 
-def test_the_server_and_its_model_describe_themselves(embedder):
-    get = embedder.client.get
+@pytest.mark.parametrize("kind", ["served", "inside"])
+def test_the_server_and_its_model_describe_themselves(request, kind):
+    get = request.getfixturevalue(kind)("FeatureExtraction").client.get
     assert get("/v2").json().keys() == {"name", "version", "extensions"}
     assert get("/v2/health/live").json() == {"live": True}
     assert get("/v2/health/ready").json() == {"ready": True}
@@ -393,7 +397,8 @@ def test_an_id_comes_back_and_only_where_it_was_sent(embedder):
     assert embedder.infer("a").json().keys() == {"model_name", "model_version", "outputs"}
 
 
-def test_nested_flat_and_column_data_mean_the_same(embedder):
+def test_nested_flat_and_column_data_mean_the_same(inside):
+    embedder = inside()
     bodies = [
         infer(text(["a", "b"])),
         infer(text(["a", "b"], shape=[2, 1])),
@@ -438,11 +443,20 @@ def test_the_proof_says_what_every_bucket_and_worker_proved(embedder, tiny):
 
 def test_metrics_count_requests_batches_and_padding(embedder):
     name = 'tracedmodel_requests_total{code="200",route="infer"}'
-    before = embedder.metric(name), embedder.metric('tracedmodel_tokens_total{kind="padding"}')
+    padding = 'tracedmodel_tokens_total{bucket="1x16",kind="padding"}'
+    real = 'tracedmodel_tokens_total{bucket="1x16",kind="real"}'
+    before = [embedder.metric(one) for one in (name, padding, real)]
     embedder.infer("hello")
-    assert embedder.metric(name) == before[0] + 1
-    assert embedder.metric('tracedmodel_tokens_total{kind="padding"}') > before[1]
+    after = [embedder.metric(one) for one in (name, padding, real)]
+    assert after[0] == before[0] + 1
+    assert (after[1] - before[1]) + (after[2] - before[2]) == 16
     assert embedder.metric("tracedmodel_ready") == 1
     assert embedder.metric("tracedmodel_queue_texts") == 0
-    for stage in ("tokenization", "queue", "inference"):
-        assert embedder.metric(f'tracedmodel_stage_seconds_count{{stage="{stage}"}}') >= 1
+    for stage, bucket in (
+        ("tokenization", ""),
+        ("total", ""),
+        ("queue", "1x16"),
+        ("inference", "1x16"),
+    ):
+        labels = f'{{bucket="{bucket}",stage="{stage}"}}'
+        assert embedder.metric(f"tracedmodel_stage_seconds_count{labels}") >= 1

@@ -1,4 +1,4 @@
-"""Every task end to end: text through HTTP and batches, against the eager model on each text alone."""
+"""Every task from a request to its answer, through batches, against the eager model on each text alone."""
 
 import json
 
@@ -40,8 +40,8 @@ def softmax(logits):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_an_embedding_is_that_of_the_text_alone(served, tiny, family):
-    server = served("FeatureExtraction", family)
+def test_an_embedding_is_that_of_the_text_alone(inside, tiny, family):
+    server = inside("FeatureExtraction", family)
     model = eager(tiny("FeatureExtraction", family).model, "FeatureExtraction")
     found = outputs(server.infer(*TEXTS))["embedding"]
     for text, embedding in zip(TEXTS, found, strict=True):
@@ -49,8 +49,8 @@ def test_an_embedding_is_that_of_the_text_alone(served, tiny, family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_label_and_its_score_are_the_eager_models(served, tiny, family):
-    server = served("TextClassification", family)
+def test_a_label_and_its_score_are_the_eager_models(inside, tiny, family):
+    server = inside("TextClassification", family)
     model = eager(tiny("TextClassification", family).model, "TextClassification")
     found = outputs(server.infer(*TEXTS, outputs=wanted("label", "score", "scores", "logits")))
     for number, text in enumerate(TEXTS):
@@ -76,8 +76,8 @@ def simple_entities(model, text):
 
 @pytest.mark.transformers
 @pytest.mark.parametrize("family", FAMILIES)
-def test_entities_are_those_of_transformers_pipeline(served, tiny, family):
-    server = served("TokenClassification", family)
+def test_entities_are_those_of_transformers_pipeline(inside, tiny, family):
+    server = inside("TokenClassification", family)
     model = eager(tiny("TokenClassification", family).model, "TokenClassification")
     predictions = server.predict(*TEXTS).json()["predictions"]
     assert any(len(found) > 1 for found in predictions)
@@ -90,17 +90,17 @@ def test_entities_are_those_of_transformers_pipeline(served, tiny, family):
             assert one["score"] == pytest.approx(other["score"], abs=1e-5)
 
 
-def test_entities_of_a_text_are_one_json_list_in_a_tensor(served):
-    found = outputs(served("TokenClassification").infer(*TEXTS))["entities"]
+def test_entities_of_a_text_are_one_json_list_in_a_tensor(inside):
+    found = outputs(inside("TokenClassification").infer(*TEXTS))["entities"]
     assert found.shape == (len(TEXTS),)
     assert {tuple(sorted(one)) for text in found for one in json.loads(text)} == {
         ("end", "entity_group", "score", "start", "word")
     }
 
 
-def test_raw_logits_of_texts_of_many_lengths_are_padded_with_zeros(served, tiny):
+def test_raw_logits_of_texts_of_many_lengths_are_padded_with_zeros(inside, tiny):
     model = eager(tiny("TokenClassification").model, "TokenClassification")
-    reply = served("TokenClassification").infer(*TEXTS, outputs=wanted("logits"))
+    reply = inside("TokenClassification").infer(*TEXTS, outputs=wanted("logits"))
     found = outputs(reply)["logits"]
     for number, text in enumerate(TEXTS):
         (logits,) = model.raw(text)
@@ -127,8 +127,8 @@ def best_answer(model, question, context, most):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("most", [1, 4, 30])
-def test_an_answer_is_the_best_span_of_the_context(served, tiny, family, most):
-    server = served("QuestionAnswering", family)
+def test_an_answer_is_the_best_span_of_the_context(inside, tiny, family, most):
+    server = inside("QuestionAnswering", family)
     model = eager(tiny("QuestionAnswering", family).model, "QuestionAnswering")
     questions = ("Who found it?", "Where was the moth found, and when?")
     instances = [{"question": question, "context": CONTEXT} for question in questions]
@@ -140,16 +140,16 @@ def test_an_answer_is_the_best_span_of_the_context(served, tiny, family, most):
         assert found["answer"] == CONTEXT[start:end]
 
 
-def test_offsets_of_an_answer_count_characters_not_bytes(served):
+def test_offsets_of_an_answer_count_characters_not_bytes(inside):
     context = "Tromsø, 北京 and Zürich: 🦊🦊🦊 the capital is Tromsø."
     instance = {"question": "Where?", "context": context}
-    found = served("QuestionAnswering").predict(instance).json()["predictions"][0]
+    found = inside("QuestionAnswering").predict(instance).json()["predictions"][0]
     assert found["answer"] == context[found["start"] : found["end"]] != ""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_top_tokens_are_the_eager_models(served, tiny, family):
-    server = served("FillMask", family)
+def test_the_top_tokens_are_the_eager_models(inside, tiny, family):
+    server = inside("FillMask", family)
     model = eager(tiny("FillMask", family).model, "FillMask")
     mask = model.tokenizer.mask_token
     texts = [f"Berlin is the {mask} of Germany.", f"{mask} wrote the first program."]
@@ -167,9 +167,9 @@ def test_the_top_tokens_are_the_eager_models(served, tiny, family):
             assert one["sequence"] == model.tokenizer.decode(filled, skip_special_tokens=True)
 
 
-def test_five_tokens_are_the_default_and_raw_logits_are_a_vocabulary(served, tiny):
+def test_five_tokens_are_the_default_and_raw_logits_are_a_vocabulary(inside, tiny):
     model = eager(tiny("FillMask").model, "FillMask")
-    reply = served("FillMask").infer(
+    reply = inside("FillMask").infer(
         "the [MASK] fox", outputs=wanted("token", "sequence", "logits")
     )
     found = outputs(reply)
@@ -192,8 +192,8 @@ def tokens(model, texts, length):
 
 @pytest.mark.parametrize("task", ["FeatureExtraction", "TextClassification"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_tokens_are_answered_like_their_text(served, tiny, family, task):
-    server = served(task, family)
+def test_tokens_are_answered_like_their_text(inside, tiny, family, task):
+    server = inside(task, family)
     model = eager(tiny(task, family).model, task)
     inputs = tokens(model, TEXTS[:3], 40)
     reply = server.client.post(f"/v2/models/{MODEL}/infer", json={"inputs": inputs})
@@ -205,10 +205,10 @@ def test_tokens_are_answered_like_their_text(served, tiny, family, task):
             assert by_tokens[name].tolist() == values.tolist()
 
 
-def test_raw_logits_of_tokens_are_as_long_as_what_was_sent(served, tiny):
+def test_raw_logits_of_tokens_are_as_long_as_what_was_sent(inside, tiny):
     model = eager(tiny("TokenClassification").model, "TokenClassification")
     inputs = tokens(model, TEXTS[:2], 40)
-    server = served("TokenClassification")
+    server = inside("TokenClassification")
     reply = server.client.post(f"/v2/models/{MODEL}/infer", json={"inputs": inputs})
     assert outputs(reply)["logits"].shape == (2, 40, len(TAGS))
 
@@ -223,9 +223,9 @@ def test_a_text_that_is_too_long_is_cut_where_the_request_asks_for_it(embedder, 
     np.testing.assert_allclose(found, model.embedding(cut), atol=1e-5)
 
 
-def test_only_the_context_is_cut(served):
+def test_only_the_context_is_cut(inside):
     instance = {"question": "Who found it?", "context": f"{CONTEXT} " * 30}
-    server = served("QuestionAnswering")
+    server = inside("QuestionAnswering")
     assert server.predict(instance).status_code == 400
     found = server.predict(instance, parameters={"truncate": True}).json()["predictions"][0]
     assert found["answer"] == instance["context"][found["start"] : found["end"]]
@@ -233,3 +233,32 @@ def test_only_the_context_is_cut(served):
     reply = server.predict(instance, parameters={"truncate": True})
     assert reply.status_code == 400
     assert "question" in reply.json()["error"]
+
+
+def test_tokens_of_a_pair_are_answered_with_their_raw_logits_alone(inside):
+    tensor = {"name": "input_ids", "datatype": "INT64", "shape": [1, 5], "data": [2, 7, 3, 9, 3]}
+    found = outputs(
+        inside("QuestionAnswering").post(f"/v2/models/{MODEL}/infer", json={"inputs": [tensor]})
+    )
+    assert {name: value.shape for name, value in found.items()} == {
+        "start_logits": (1, 5),
+        "end_logits": (1, 5),
+    }
+
+
+def test_an_answer_and_its_place_come_as_tensors_too(inside):
+    server = inside("QuestionAnswering")
+    given = {"question": "Who found a moth?", "context": CONTEXT}
+    (prediction,) = server.predict(given).json()["predictions"]
+    tensors = [
+        {"name": name, "datatype": "BYTES", "shape": [1], "data": [text]}
+        for name, text in given.items()
+    ]
+    asked = {"inputs": tensors, "outputs": wanted("answer", "start", "end")}
+    reply = server.post(f"/v2/models/{MODEL}/infer", json=asked).json()
+    found = {tensor["name"]: (tensor["datatype"], tensor["data"]) for tensor in reply["outputs"]}
+    assert found == {
+        "answer": ("BYTES", [prediction["answer"]]),
+        "start": ("INT64", [prediction["start"]]),
+        "end": ("INT64", [prediction["end"]]),
+    }

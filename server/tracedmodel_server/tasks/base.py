@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -114,8 +113,3 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the probability of each by itself."""
     return np.asarray(1.0 / (1.0 + np.exp(-logits.astype(np.float64))))
-
-
-def take(values: Sequence[Any], places: NDArray[np.integer[Any]]) -> list[Any]:
-    """Return the values at places."""
-    return [values[place] for place in places.tolist()]
