@@ -39,17 +39,7 @@ class Shelf:
         return sorted(found, key=lambda graph: -graph.bucket.batch_size)
 
     def index(self, graphs=None):
-        first, *_ = graphs = graphs or self.graphs()
-        return Index(
-            format_version=FORMAT_VERSION,
-            task=first.task,
-            target=first.target,
-            precision=first.precision,
-            revision=first.revision,
-            graphs=tuple(graph.identity() for graph in graphs),
-            files={name: blob.digest for name, blob in first.files.items()},
-            limits=self.request.limits,
-        ).to_bytes()
+        return Index.of(graphs or self.graphs(), self.request.limits).to_bytes()
 
     def path(self, what):
         graph = self.graphs()[what.startswith("other ")]
