@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from tracedmodel_api.kinship import demand_kinship, model_of
 from tracedmodel_api.manifest import Graph
-from tracedmodel_api.report import REASONS, Failure
+from tracedmodel_api.report import Failure
 from tracedmodel_api.request import own_fingerprint
 from tracedmodel_api.store import Store
 from tracedmodel_api.types import Target
@@ -42,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb and return its exit code."""
-    store = Store(arguments.store)
+    store = Store(arguments.store, create=False)
     chosen = [
         name
         for name in store.fingerprints()
@@ -103,45 +104,58 @@ def _show(store: Store, fingerprints: list[str]) -> int:
 
 def _verify(store: Store, fingerprints: list[str]) -> int:
     """Report every fault; the exit code is that of the first."""
-    checked: dict[str, Failure | None] = {}
+    audit = _Audit(store)
     faults: list[Failure] = []
     for fingerprint in fingerprints:
-        for name, failure in _faults(store, fingerprint, checked):
+        for failure in audit.faults(fingerprint):
             faults.append(failure)
-            sys.stderr.write(f"{name[:12]}: {failure.reason.name}: {failure}\n")
-    sys.stdout.write(f"{len(fingerprints)} graphs, {len(checked)} blobs, {len(faults)} faults\n")
-    return REASONS[faults[0].reason.name].exit_code if faults else 0
+            sys.stderr.write(f"{fingerprint[:12]}: {failure.reason.name}: {failure}\n")
+    sys.stdout.write(f"{len(fingerprints)} graphs, {audit.blobs} blobs, {len(faults)} faults\n")
+    return faults[0].reason.exit_code if faults else 0
 
 
-def _faults(
-    store: Store, fingerprint: str, checked: dict[str, Failure | None]
-) -> Iterator[tuple[str, Failure]]:
-    try:
-        graph = store.graph(fingerprint)
-        if graph is not None:
-            _demand_name(graph, store.url)
-    except Failure as failure:
-        yield fingerprint, failure
-        return
-    if graph is None:
-        return
-    checks: dict[str, Callable[[], None]] = {
-        graph.identity(): partial(store.check_manifest, graph),
-        **{blob.digest: partial(store.demand, graph, blob) for blob in graph.blobs()},
-    }
-    for digest, check in checks.items():
-        if digest not in checked:
-            checked[digest] = _fault(check)
-        fault = checked[digest]
-        if fault is not None:
-            yield fingerprint, fault
+class _Audit:
+    """Finds the faults of graph after graph; a blob that many share is read once."""
 
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._checked: dict[str, Failure | None] = {}
+        self._of_model: dict[str, Graph] = {}
 
-def _demand_name(graph: Graph, url: str) -> None:
-    """Refuse a manifest whose fields do not give its name; for Inf1 that takes settings which it does not hold."""
-    if graph.target is Target.CPU and own_fingerprint(graph) != graph.fingerprint:
-        path = f"graphs/{graph.fingerprint}.json"
-        raise Failure("ManifestInvalid", f"store {url}: the fields of {path} do not give its name")
+    @property
+    def blobs(self) -> int:
+        """How many blobs were read, or looked for."""
+        return len(self._checked)
+
+    def faults(self, fingerprint: str) -> Iterator[Failure]:
+        """Return what is wrong with a graph."""
+        try:
+            graph = self._store.graph(fingerprint)
+            if graph is None:
+                return
+            self._demand_fields(graph)
+        except Failure as failure:
+            yield failure
+            return
+        checks: dict[str, Callable[[], None]] = {
+            graph.identity(): partial(self._store.check_manifest, graph),
+            **{blob.digest: partial(self._store.demand, graph, blob) for blob in graph.blobs()},
+        }
+        for digest, check in checks.items():
+            if digest not in self._checked:
+                self._checked[digest] = _fault(check)
+            fault = self._checked[digest]
+            if fault is not None:
+                yield fault
+
+    def _demand_fields(self, graph: Graph) -> None:
+        """Refuse a manifest whose fields give another name, or whose files or weights are not those of its model."""
+        url = self._store.url
+        # The name of a graph for Inf1 has settings in it that its manifest does not hold.
+        if graph.target is Target.CPU and own_fingerprint(graph) != graph.fingerprint:
+            message = f"the fields of graphs/{graph.fingerprint}.json do not give its name"
+            raise Failure("ManifestInvalid", f"store {url}: {message}")
+        demand_kinship(graph, self._of_model.setdefault(model_of(graph), graph), url)
 
 
 def _fault(check: Callable[[], None]) -> Failure | None:

@@ -117,19 +117,24 @@ def parse(document: Any) -> TracedModel:
         return TracedModel.model_validate(document)
     except ValidationError as error:
         schema = resource_schema()
-        problems = (_problem(detail, schema, document) for detail in error.errors())
+        problems = (one for detail in error.errors() for one in _problems(detail, schema, document))
         raise InvalidManifest(list(dict.fromkeys(problems))) from None
 
 
-def _problem(detail: ErrorDetails, schema: Schema, document: Any) -> Problem:
-    kind, path = detail["type"], _path(detail["loc"], schema)
-    if kind == "rule":
-        below = str(detail["ctx"]["field_path"])
-        path += (
-            below.removeprefix(".").split(".") if below else [] if path else ["metadata", "name"]
-        )
-        return Problem(_spell(path), _given(document, path), detail["msg"])
-    field = _spell(path)
+def _problems(detail: ErrorDetails, schema: Schema, document: Any) -> Iterator[Problem]:
+    path = _path(detail["loc"], schema)
+    if detail["type"] != "rule":
+        yield _problem(detail, path, schema)
+        return
+    for rule in detail["ctx"]["broken"]:
+        # The one rule of the whole resource is about its name.
+        below = rule.field_path or ("" if path else ".metadata.name")
+        at = [*path, *below.split(".")[1:]]
+        yield Problem(_spell(at), _given(document, at), rule.message)
+
+
+def _problem(detail: ErrorDetails, path: list[int | str], schema: Schema) -> Problem:
+    kind, field = detail["type"], _spell(path)
     if kind == "missing":
         return Problem(field, "missing", f"write {_describe(_at(schema, path)) or _METADATA[kind]}")
     if kind == "extra_forbidden":

@@ -37,7 +37,7 @@ class Objects:
     def __init__(self, url: str, reason: str, *, create: bool = False) -> None:
         self.url = url
         self._reason = reason
-        with self._answering("opening it"):
+        with self._answering("open it"):
             self._backing = _open(url, create=create)
 
     @contextmanager
@@ -48,7 +48,7 @@ class Objects:
             raise
         except (BaseError, OSError, ValueError) as error:
             line = str(error).strip().partition("\n")[0]
-            raise Failure(self._reason, f"{self.url}: {what}: {line}") from error
+            raise Failure(self._reason, f"{self.url}: cannot {what}: {line}") from error
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
@@ -56,19 +56,20 @@ class Objects:
             with self._answering(what):
                 yield
         except FileNotFoundError as error:
-            raise Failure(self._reason, f"{self.url}: {what}: there is no such bucket") from error
+            message = f"{self.url}: cannot {what}: there is no such bucket"
+            raise Failure(self._reason, message) from error
 
     def size(self, path: str) -> int | None:
         """Return the bytes of an object, or None if there is none."""
         try:
-            with self._answering(f"looking for {path}"):
+            with self._answering(f"look for {path}"):
                 return int(obstore.head(self._backing, path)["size"])
         except FileNotFoundError:
             return None
 
     def read(self, path: str) -> bytes:
         """Return a small object whole."""
-        with self._answering(f"reading {path}"):
+        with self._answering(f"read {path}"):
             return bytes(obstore.get(self._backing, path).bytes())
 
     def stream(self, path: str, *, pinned: bool = True) -> Iterator[bytes]:
@@ -76,7 +77,7 @@ class Objects:
 
         ``pinned`` parts are of one version of the object: one that is replaced meanwhile is Failure.
         """
-        with self._answering(f"reading {path}"):
+        with self._answering(f"read {path}"):
             found = obstore.head(self._backing, path)
             version = {"if_match": found["e_tag"]} if pinned and found["e_tag"] else {}
             for start in range(0, found["size"], _CHUNK):
@@ -94,13 +95,13 @@ class Objects:
 
     def write(self, path: str, data: bytes | Path) -> None:
         """Store bytes or a file, the latter in parts; a reader sees the whole object or none."""
-        with self._writing(f"writing {path}"):
+        with self._writing(f"write {path}"):
             obstore.put(self._backing, path, data)
 
     def create(self, path: str, data: bytes) -> bool:
         """Store bytes if there is no such object, and tell whether that was so."""
         try:
-            with self._writing(f"creating {path}"):
+            with self._writing(f"create {path}"):
                 obstore.put(self._backing, path, data, mode="create")
         except (AlreadyExistsError, PreconditionError):
             return False
@@ -108,7 +109,7 @@ class Objects:
 
     def paths(self, prefix: str = "") -> list[str]:
         """Return the paths of all objects below a prefix, sorted."""
-        with self._answering("listing it"):
+        with self._answering("list it"):
             listing = obstore.list(self._backing, prefix or None)
             return sorted(str(entry["path"]) for batch in listing for entry in batch)
 
@@ -121,7 +122,10 @@ def _open(url: str, *, create: bool) -> Any:
             f"{url}: write file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX",
         )
     if parts.scheme == "file":
-        return LocalStore(unquote(parts.path), mkdir=create)
+        folder = Path(unquote(parts.path))
+        if not create and not folder.is_dir():
+            raise OSError("there is no such folder")
+        return LocalStore(folder, mkdir=create)
     # A plain http endpoint is only ever what the environment asks for by name.
     plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
     options: Any = {"allow_http": plain, "timeout": _TIMEOUT}

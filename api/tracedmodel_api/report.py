@@ -47,7 +47,7 @@ def _reasons() -> dict[str, Reason]:
     terminal, transient = Class.TERMINAL, Class.TRANSIENT
     # fmt: off
     rows = (
-        ("InvalidRequest", 10, terminal, "The request cannot be understood.", "Correct the manifest."),
+        ("InvalidRequest", 10, terminal, "The request cannot be understood.", "Correct what the message names: the manifest, an option or a variable."),
         ("ModelNotFound", 11, terminal, "There is no model at the source or revision.", "Correct spec.model.source or revision."),
         ("ModelAccessDenied", 12, terminal, "The source refuses access.", "Set credentialsSecretName, or accept the model's terms on the Hub."),
         ("UnsupportedTask", 13, terminal, "The model has no weights for the task.", "Choose a task that the model was trained for, of those that can be exported."),
@@ -61,9 +61,9 @@ def _reasons() -> dict[str, Reason]:
         ("InvalidModelFiles", 21, terminal, "The model's files are damaged or do not fit together.", "Repair the source."),
         ("BackendUnavailable", 22, terminal, "The libraries of the target are not in this image.", "Use the image of the target, where this version has one."),
         ("FormatUnsupported", 23, terminal, "The store holds a newer format than this version reads.", "Upgrade, or use another store."),
-        ("BlobMissing", 30, terminal, "The store lacks bytes that the artifact names.", "Ask for a new export with the requested-at annotation."),
-        ("BlobCorrupt", 31, terminal, "Bytes in the store do not match their digest.", "Remove the named file, then ask for a new export."),
-        ("ManifestInvalid", 32, terminal, "A manifest does not fit the artifact or its own name.", "Remove the named file, then ask for a new export."),
+        ("BlobMissing", 30, terminal, "The store lacks bytes that the artifact names.", "Ask for a new export with the requested-at annotation: it traces anew what is lacking, or names what to remove first."),
+        ("BlobCorrupt", 31, terminal, "Bytes in the store do not match their digest.", "Remove the files that the message names from the store, then ask for a new export with the requested-at annotation."),
+        ("ManifestInvalid", 32, terminal, "A manifest does not fit the artifact or its own name.", "Remove the files that the message names from the store, if any, then ask for a new export with the requested-at annotation."),
         ("ProofFailed", 33, terminal, "On this machine a graph does not give the golden outputs.", "Compare the machine and versions with those of the export."),
         ("LoadFailed", 34, terminal, "A graph cannot be loaded.", "Compare the versions with those of the export."),
         ("InternalError", 70, transient, "A fault that nobody foresaw.", "Report it with the log."),
@@ -130,8 +130,7 @@ class Row:
         try:
             values = cls._LAYOUT.unpack(base64.b64decode(packed, validate=True))
         except (ValueError, struct.error) as error:
-            message = f"not a report row: {packed[:100]!r}"
-            raise ValueError(message) from error
+            raise ValueError(f"not a report row: {packed[:100]!r}") from error
         batch, sequence, target, beams, digest, size, worst, agreement, *times, compiled = values
         p50, p99, eager_p50 = (None if time == _NO_TIME else time for time in times)
         return cls(
@@ -173,6 +172,8 @@ class Report:
     cached: int = 0
     reason: str | None = None
     message: str | None = None
+    milliseconds: tuple[tuple[str, int], ...] = ()
+    """What each kind of step took, all buckets together."""
 
     def to_bytes(self) -> bytes:
         """Return the report as JSON of at most 4 KiB; a message that is too long is cut."""
@@ -184,6 +185,7 @@ class Report:
             "files": files or None,
             "cached": self.cached or None,
             "reason": self.reason,
+            "ms": dict(self.milliseconds) or None,
         }
         document |= {key: value for key, value in optional.items() if value is not None}
         return _with_message(document, self.message)
@@ -203,6 +205,7 @@ class Report:
                 _typed(document.get("cached", 0), int) or 0,
                 _typed(document.get("reason"), str),
                 _typed(document.get("message"), str),
+                tuple((n, _typed(t, int) or 0) for n, t in sorted(document.get("ms", {}).items())),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

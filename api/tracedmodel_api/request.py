@@ -20,6 +20,8 @@ REQUEST_VARIABLE = "TRACEDMODEL_REQUEST"
 """Environment variable of the exporter: the request as JSON."""
 REPORT_VARIABLE = "TRACEDMODEL_REPORT_FILE"
 """Environment variable of exporter and server: where the report goes, the kubelet's termination message path."""
+METRICS_VARIABLE = "TRACEDMODEL_METRICS_FILE"
+"""Environment variable of the exporter: where its metrics go, if anybody reads them."""
 SHARE_VARIABLE = "JOB_COMPLETION_INDEX"
 """Environment variable that Kubernetes sets in the pods of an Indexed Job."""
 

@@ -5,7 +5,7 @@ Both are judged by one table of manifests in the tests, so that they cannot drif
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,10 +35,7 @@ class Rule:
 
     def enforce(self, value: Any) -> Any:
         """Return ``value``, or raise the error that carries this rule's sentence."""
-        if not self.holds(value):
-            context = {"field_path": self.field_path}
-            raise PydanticCustomError("rule", self.message, context)
-        return value
+        return enforce((self,), value)
 
     def validation(self) -> dict[str, str]:
         """Return the rule as an entry of ``x-kubernetes-validations``."""
@@ -56,6 +53,15 @@ class Rule:
         described = handler(schema)
         described.setdefault("x-kubernetes-validations", []).append(self.validation())
         return described
+
+
+def enforce(rules: Sequence[Rule], value: Any) -> Any:
+    """Return ``value``, or raise one error of type ``rule`` whose context has all ``broken`` rules."""
+    broken = [rule for rule in rules if not rule.holds(value)]
+    if broken:
+        sentences = "; ".join(rule.message for rule in broken)
+        raise PydanticCustomError("rule", "{sentences}", {"sentences": sentences, "broken": broken})
+    return value
 
 
 class NullsDropped(BaseModel):
@@ -87,8 +93,7 @@ class ApiModel(NullsDropped):
 
     @model_validator(mode="after")
     def _obey(self) -> ApiModel:
-        for rule in self.rules:
-            rule.enforce(self)
+        enforce(self.rules, self)
         return self
 
     @classmethod

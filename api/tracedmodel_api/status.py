@@ -115,11 +115,28 @@ class ArtifactStatus(StatusModel):
     """What was traced, proved and measured."""
 
 
+class Rejection(StatusModel):
+    """An artifact that its servers could not prove, and that is not rolled out again for the same request."""
+
+    artifact_digest: Short
+    """Digest of its index."""
+    fingerprint: Short
+    """Identity of the request that it answered."""
+    reason: Short
+    """Why, in one word for machines."""
+    message: Text
+    """Why, in a sentence for people."""
+
+
 class ServingStatus(StatusModel):
     """What is served."""
 
     artifact_digest: Short | None = None
-    """The artifact that the available replicas serve."""
+    """The artifact that was rolled out last: the one to return to."""
+    proved_digest: Short | None = None
+    """The newest artifact that a replica proved on its own hardware."""
+    rejected: Rejection | None = None
+    """The artifact that was given up, if there is one."""
     url: Text | None = None
     """Where it answers inside the cluster."""
 
@@ -141,11 +158,17 @@ class ExportStatus(StatusModel):
     """The export under way or last made."""
 
     fingerprint: Short | None = None
-    """Identity of the request."""
+    """Identity of the request, whichever buckets it wants."""
+    request: Short | None = None
+    """Identity of all that the outcome depends on, buckets, tolerance, resources and credentials included."""
     attempt: Count = 0
-    """Jobs launched for it."""
+    """Number of the newest Job."""
     revision: Short | None = None
     """The commit that the asked revision meant when it was first exported; later exports of the request use it."""
+    failure: Failure | None = None
+    """How that Job failed, if it did."""
+    retry_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None = None
+    """When the next Job follows a failed one; absent where none does until something is changed."""
 
 
 class Status(StatusModel):

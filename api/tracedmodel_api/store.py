@@ -33,14 +33,17 @@ class Store:
 
     Every method raises :class:`~tracedmodel_api.report.Failure`: StoreUnreachable where the store does not answer
     or refuses, BlobMissing and BlobCorrupt where it lacks or alters bytes, ManifestInvalid and FormatUnsupported
-    where a manifest cannot be used.
+    where a manifest cannot be used. A folder that is not there is made, unless ``create`` is false: then it is
+    StoreUnreachable.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
-        self._objects = Objects(url, "StoreUnreachable", create=True)
+        self._objects = Objects(url, "StoreUnreachable", create=create)
         self._sound: set[str] = set()
         """Digests of the blobs that this object wrote, or read whole."""
+        self.stored_bytes = 0
+        """Bytes of the blobs that this object wrote: what was there already is not among them."""
 
     def has(self, blob: Blob) -> bool:
         """Tell whether a blob of this digest and size is there; its bytes are not read."""
@@ -58,6 +61,7 @@ class Store:
         if not (self.has(blob) and self._matches(blob)):
             self._objects.write(_blob_path(blob.digest), data)
             self._sound.add(blob.digest)
+            self.stored_bytes += blob.size
         return blob
 
     def _matches(self, blob: Blob) -> bool:

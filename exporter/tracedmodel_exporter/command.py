@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from tracedmodel_api.failures import as_failure
 from tracedmodel_api.manifest import Index
 from tracedmodel_api.report import Failure, Report
 from tracedmodel_api.request import (
+    METRICS_VARIABLE,
     REPORT_VARIABLE,
     REQUEST_VARIABLE,
     SHARE_VARIABLE,
@@ -22,7 +24,7 @@ from tracedmodel_api.request import (
 )
 from tracedmodel_exporter.errors import stop_on_terminate
 from tracedmodel_exporter.pipeline import Export
-from tracedmodel_exporter.progress import progress_for
+from tracedmodel_exporter.progress import Timed, progress_for
 from tracedmodel_runtime.tuning import tune
 
 summary = "trace, verify and store a model's buckets"
@@ -48,6 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="write the artifact's index here, for `tracedmodel serve --index FILE`",
     )
+    parser.add_argument(
+        "--metrics-file",
+        metavar="FILE",
+        type=Path,
+        default=os.environ.get(METRICS_VARIABLE),
+        help=f"write what Prometheus reads of this export here (${METRICS_VARIABLE})",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     stop_on_terminate()
     tune(os.environ)
     export: Export | None = None
-    progress = progress_for(sys.stderr)
+    progress = Timed(progress_for(sys.stderr))
     try:
         request = _request(arguments)
         share = os.environ.get(SHARE_VARIABLE)
@@ -69,7 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
         report = export.report(failure) if export else _empty(failure)
     finally:
         progress.close()
-    _leave(report)
+    _leave(replace(report, milliseconds=tuple(sorted(progress.milliseconds().items()))))
+    if arguments.metrics_file:
+        _leave_metrics(arguments.metrics_file, export, report, progress)
     if failure is not None:
         raise failure
     return 0
@@ -77,6 +88,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _empty(failure: Failure) -> Report:
     return Report(reason=failure.reason.name, message=str(failure))
+
+
+def _leave_metrics(path: Path, export: Export | None, report: Report, progress: Timed) -> None:
+    """Write what the export took and gave; an export that cannot tell it is as good as any other."""
+    from tracedmodel_exporter import metrics  # noqa: PLC0415  # who reads no metrics does not pay for them
+
+    try:
+        metrics.write(path, metrics.Run(export, report, progress.elapsed(), progress.seconds))
+    except OSError as error:
+        sys.stderr.write(f"the metrics cannot be written: {error}\n")
 
 
 def _leave(report: Report) -> None:

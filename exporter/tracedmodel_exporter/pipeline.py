@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.manifest import Blob, Graph
+from tracedmodel_api.kinship import demand_kinship
+from tracedmodel_api.manifest import Graph
 from tracedmodel_api.report import Failure, Report, Row
 from tracedmodel_api.request import ExportRequest, graph_fingerprint, own_fingerprint
 from tracedmodel_api.store import Store
@@ -30,11 +31,13 @@ class Export:
     """One run of the exporter. ``published`` grows bucket by bucket, and is good even if the run fails later."""
 
     def __init__(self, request: ExportRequest, share: int | None, progress: Progress) -> None:
-        self._request = request
+        self.request = request
         self._buckets = request.share(share)
         self._progress = progress
         self._revision: str | None = None
-        self._cached = 0
+        self._store: Store | None = None
+        self.cached: set[Bucket] = set()
+        """Buckets that were published already."""
         self.published: dict[Bucket, Graph] = {}
 
     def run(self) -> Report:
@@ -44,16 +47,17 @@ class Export:
         return self.report()
 
     def _run(self, scratch: Path) -> None:
-        store = Store(self._request.store_url)
-        source = open_source(self._request.source, self._request.revision, scratch / "model")
+        store = self._store = Store(self.request.store_url)
+        source = open_source(self.request.source, self.request.revision, scratch / "model")
         with self._progress.step("source", "resolve"):
             revision = self._revision = source.revision()
-        versions = installed(*_LIBRARIES[self._request.target])
+        versions = installed(*_LIBRARIES[self.request.target])
         fingerprints = {
-            bucket: graph_fingerprint(self._request, bucket, revision, versions)
+            bucket: graph_fingerprint(self.request, bucket, revision, versions)
             for bucket in self._buckets
         }
-        missing = [b for b in self._buckets if not self._find(store, b, fingerprints[b])]
+        with self._progress.step("store", "lookup"):
+            missing = [b for b in self._buckets if not self._find(store, b, fingerprints[b])]
         if missing:
             wanted = {b: fingerprints[b] for b in missing}
             self._trace(store, source, wanted, versions, scratch)
@@ -63,28 +67,25 @@ class Export:
         graph = store.graph(fingerprint)
         if graph is None:
             return False
-        if own_fingerprint(graph, self._request.compiler) != fingerprint:
+        if own_fingerprint(graph, self.request.compiler) != fingerprint:
             message = f"the fields of graphs/{fingerprint}.json do not give its name"
             raise Failure("ManifestInvalid", f"store {store.url}: {message}")
         lacking = store.lacking(graph)
         if lacking:
             self._progress.say(f"{bucket}: its graph lacks blob {lacking[0].digest}: traced anew")
             return False
-        verdict = self._request.limits.verdict(graph.proof) if graph.proof else None
+        verdict = self.request.limits.verdict(graph.proof) if graph.proof else None
         if verdict is not None:
             raise Failure("ToleranceMissed", f"bucket {bucket}: {verdict}")
         self._take(bucket, graph)
-        self._cached += 1
+        self.cached.add(bucket)
         self._progress.say(f"{bucket}: published already")
         return True
 
     def _take(self, bucket: Bucket, graph: Graph) -> None:
-        """Refuse a graph that does not share files and weights with the others: they make no artifact."""
+        """Take a graph that goes with the others."""
         for other in self.published.values():
-            if _shared(graph) != _shared(other):
-                names = f"graphs/{graph.fingerprint}.json and graphs/{other.fingerprint}.json"
-                message = f"{names} name different files or weights: remove the older"
-                raise Failure("ManifestInvalid", f"store {self._request.store_url}: {message}")
+            demand_kinship(graph, other, self.request.store_url)
         self.published[bucket] = graph
 
     def _trace(
@@ -95,22 +96,27 @@ class Export:
         versions: dict[str, str],
         scratch: Path,
     ) -> None:
-        with without_collection():
+        self._progress.expect(3 + len(missing) * len(STEPS))
+        with self._progress.step("libraries", "import"), without_collection():
             from tracedmodel_exporter.tracing import Origin, Tracer  # noqa: PLC0415  # see the module
             from tracedmodel_runtime.backend import backend_for  # noqa: PLC0415  # as above
 
-        backend = backend_for(self._request.target)
-        self._progress.expect(2 + len(missing) * len(STEPS))
+            backend = backend_for(self.request.target)
         with self._progress.step("source", "fetch"):
             folder = source.folder()
         with without_collection():
-            tracer = Tracer(self._request, backend, store, folder, self._progress)
+            tracer = Tracer(self.request, backend, store, folder, self._progress)
         for number, (bucket, fingerprint) in enumerate(missing.items()):
             # Another exporter may have published it meanwhile, or ours what it lacked.
             if number and self._find(store, bucket, fingerprint):
                 continue
             origin = Origin(fingerprint, self._revision or "", versions)
             self._take(bucket, tracer.export(bucket, origin, scratch))
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the blobs that this run had to store."""
+        return self._store.stored_bytes if self._store else 0
 
     def report(self, failure: Failure | None = None) -> Report:
         """Return what was published so far, and the failure that ended the run."""
@@ -121,14 +127,10 @@ class Export:
             revision=self._revision,
             parameters=max((graph.parameters for graph in graphs), default=None),
             files=tuple(sorted(files.items())),
-            cached=self._cached,
+            cached=len(self.cached),
             reason=failure.reason.name if failure else None,
             message=str(failure) if failure else None,
         )
-
-
-def _shared(graph: Graph) -> tuple[dict[str, Blob], list[Blob | None]]:
-    return graph.files, [module.weights for module in graph.modules]
 
 
 def _rows(published: Iterable[tuple[Bucket, Graph]]) -> Iterable[Row]:

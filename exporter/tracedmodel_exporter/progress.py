@@ -1,15 +1,16 @@
-"""Progress for people: a bar on a terminal, a line a step elsewhere."""
+"""Progress for people: a bar on a terminal, a line a step elsewhere; and the time of every step."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from tqdm import tqdm
 
-STEPS = ("trace", "save", "verify", "benchmark", "publish")
+STEPS = ("trace", "save", "reopen", "verify", "benchmark", "publish")
 """What is done to each bucket."""
 
 
@@ -31,6 +32,38 @@ class Progress(Protocol):
     def close(self) -> None:
         """Leave the stream as it should be for whatever is written next."""
         ...
+
+
+class Timed:
+    """Passes on what it is told, and keeps the seconds of every step, of one that fails as well."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+        self._start = time.perf_counter()
+        self.seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
+        """By subject and name of the step."""
+        self.expect, self.say, self.close = shown.expect, shown.say, shown.close
+
+    @contextmanager
+    def step(self, subject: str, name: str) -> Iterator[None]:
+        """Show the step and take its time."""
+        start = time.perf_counter()
+        try:
+            with self._shown.step(subject, name):
+                yield
+        finally:
+            self.seconds[subject, name] += time.perf_counter() - start
+
+    def elapsed(self) -> float:
+        """Return the seconds since the beginning."""
+        return time.perf_counter() - self._start
+
+    def milliseconds(self) -> dict[str, int]:
+        """Return what each kind of step took, all subjects together."""
+        spent: defaultdict[str, float] = defaultdict(float)
+        for (_, name), seconds in self.seconds.items():
+            spent[name] += seconds
+        return {name: round(seconds * 1000) for name, seconds in spent.items()}
 
 
 class Lines:
@@ -59,15 +92,14 @@ class Lines:
 
 
 class Bar:
-    """A bar that fills by steps."""
+    """A bar that fills by steps, once it is known how many there are."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._bar = tqdm(
-            total=0, file=stream, bar_format="{desc:<24}{bar:30} {n}/{total} {elapsed}", leave=False
-        )
+        self._bar = tqdm(file=stream, bar_format="{desc:<24} {elapsed}", leave=False)
 
     def expect(self, steps: int) -> None:
         """Set the bar's length."""
+        self._bar.bar_format = "{desc:<24}{bar:30} {n}/{total} {elapsed}"
         self._bar.reset(total=steps)
 
     @contextmanager

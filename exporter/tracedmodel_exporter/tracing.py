@@ -108,7 +108,9 @@ class Tracer:
         with self._step(bucket, "trace"):
             traced = self._backend.trace(self._model.module, full)
         with self._step(bucket, "save"):
-            saved, reopened = self._save(traced, folder)
+            saved = self._save(traced, folder)
+        with self._step(bucket, "reopen"):
+            reopened = self._reopen(saved)
         reference = eager(self._model.reference)
         with self._step(bucket, "verify"):
             recording = record(batches, outputs, on_batches(reference, card, bucket), SEED)
@@ -120,15 +122,19 @@ class Tracer:
             proved = _Proved(saved, proof, benchmark)
             return self._publish(bucket, origin, outputs, recording, proved)
 
-    def _save(self, traced: Any, folder: Path) -> tuple[Saved, LoadedGraph]:
-        """Write a graph, and the weights with the first; return the files and what was read back from them."""
+    def _save(self, traced: Any, folder: Path) -> Saved:
+        """Write a graph, and the weights with the first."""
         known = self._weights
         saved = self._backend.save(traced, folder, known.path if known else None)
         if known is None and saved.weights is not None:
             path = saved.weights.rename(folder.parent / saved.weights.name)
-            known = self._weights = _Weights(path, self._backend.weights(path))
+            self._weights = _Weights(path, self._backend.weights(path))
             saved = Saved(saved.graph, path)
-        return saved, self._backend.load(saved.graph, known.content if known else None)
+        return saved
+
+    def _reopen(self, saved: Saved) -> LoadedGraph:
+        """Return what a server would load."""
+        return self._backend.load(saved.graph, self._weights.content if self._weights else None)
 
     def _step(self, bucket: Bucket, name: str) -> AbstractContextManager[None]:
         return self._progress.step(str(bucket), name)

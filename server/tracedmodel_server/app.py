@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from tracedmodel_server.bodies import BodyLimits
 from tracedmodel_server.errors import NotFound, NotReady, Overloaded, RequestError, TooSlow
 from tracedmodel_server.exchange import (
-    BodyLimits,
     ClientGone,
     Exchange,
     Message,
@@ -74,7 +74,8 @@ class App:
                 "GET",
             ):
                 return _wrong_method(scope["method"], route)
-            return await route.handle(Exchange(scope, receive, self._limits))
+            with Exchange(scope, receive, self._limits).held() as exchange:
+                return await route.handle(exchange)
         except RequestError as error:
             if error.status == RequestError.status:
                 _log.error(

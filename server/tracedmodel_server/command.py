@@ -11,39 +11,28 @@ from tracedmodel_api.report import Failure, Report
 from tracedmodel_api.request import REPORT_VARIABLE
 from tracedmodel_runtime.tuning import tune
 from tracedmodel_server.logs import set_up
+from tracedmodel_server.options import OPTIONS
 from tracedmodel_server.resources import prepare
-from tracedmodel_server.settings import PREFIX, read_settings
+from tracedmodel_server.settings import PREFIX, Settings, read_settings
 
 summary = "prove an artifact on this machine and serve it"
-
-_OPTIONS = (
-    ("--index", "index_file", "FILE", "the artifact's index"),
-    ("--artifact-digest", "artifact_digest", "DIGEST", "digest that the index must have"),
-    ("--store", "store_url", "URL", "where the artifact's blobs are"),
-    ("--model-name", "model_name", "NAME", "the model's name in paths"),
-    ("--host", "host", "ADDRESS", "address to listen on"),
-    ("--port", "port", "NUMBER", "port to listen on"),
-    ("--workers", "workers", "COUNT", "how many threads run graphs side by side"),
-    ("--threads", "threads", "COUNT", "threads inside each worker; default: all CPUs shared out"),
-    ("--max-delay", "max_delay_milliseconds", "MS", "longest wait for others to share a batch"),
-    ("--max-queued", "max_queued_requests", "COUNT", "texts that may wait before requests get 429"),
-    ("--drain", "drain_seconds", "SECONDS", "how long to go on accepting after SIGTERM"),
-    ("--cache", "cache_folder", "FOLDER", "where to keep blobs between starts"),
-    ("--log-format", "log_format", "FORMAT", "text or json"),
-)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments; every one goes before its environment variable."""
-    for option, name, metavar, text in _OPTIONS:
-        shown = f"{text} (${PREFIX}{name.upper()})"
-        parser.add_argument(option, dest=name, metavar=metavar, help=shown)
+    for flag, name, metavar, text in OPTIONS:
+        field = Settings.model_fields[name]
+        default = "needed" if field.is_required() else f"default {field.default}"
+        told = text if field.default is None else f"{text}; {default}"
+        parser.add_argument(
+            flag, dest=name, metavar=metavar, help=f"{told} (${PREFIX}{name.upper()})"
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop; where that fails leave the report and raise the Failure."""
     try:
-        _serve({name: getattr(arguments, name) for _, name, _, _ in _OPTIONS})
+        _serve({option.setting: getattr(arguments, option.setting) for option in OPTIONS})
     except Exception as error:  # noqa: BLE001  # the boundary that turns errors into reports
         failure = as_failure(error)
         _leave(failure)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import zlib
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 
+from tracedmodel_server.bodies import BodyLimits
 from tracedmodel_server.errors import Invalid, TooLarge, TooSlow, Unsupported
 
 Message = MutableMapping[str, Any]
@@ -24,14 +26,6 @@ _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 class ClientGone(Exception):  # noqa: N818  # no error: nobody is there to be told
     """The client closed the connection."""
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """How large a body may be, and how long it may take."""
-
-    most_bytes: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -73,16 +67,24 @@ class Exchange:
 
     def __init__(self, scope: Message, receive: Receive, limits: BodyLimits) -> None:
         self._receive = receive
-        self._most_bytes = limits.most_bytes
-        self._seconds = limits.seconds
+        self._limits = limits
+        self._taken = 0
         self._headers: list[Header] = scope["headers"]
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Exchange]:
+        """Return the exchange for as long as its body is needed: what was made of it takes no less room."""
+        try:
+            yield self
+        finally:
+            self._limits.room.give_back(self._taken)
 
     def header(self, name: bytes) -> bytes:
         """Return the value of a header, or nothing."""
         return next((value for key, value in self._headers if key == name), b"")
 
     async def json(self) -> Any:
-        """Return the body as JSON, whatever its Content-Type; raises Invalid, TooLarge, TooSlow or Unsupported."""
+        """Return the body as JSON, whatever its Content-Type; raises Invalid, TooLarge, TooSlow, Unsupported or Overloaded."""
         body = await self._in_time(self._body())
         try:
             return orjson.loads(body)
@@ -124,23 +126,25 @@ class Exchange:
             if task is not None:
                 task.cancel()
 
-        timer = asyncio.get_running_loop().call_later(self._seconds, give_up)
+        timer = asyncio.get_running_loop().call_later(self._limits.seconds, give_up)
         try:
             return await reading
         except asyncio.CancelledError:
             if late:
-                raise TooSlow(f"the body did not come within {self._seconds:g} seconds") from None
+                message = f"the body did not come within {self._limits.seconds:g} seconds"
+                raise TooSlow(message) from None
             raise
         finally:
             timer.cancel()
 
     async def _body(self) -> bytes:
+        most = self._limits.most_bytes
         declared = self.header(b"content-length")
-        if declared.isdigit() and int(declared) > self._most_bytes:
+        if declared.isdigit() and int(declared) > most:
             raise self._too_large()
         expander = self._expander()
         parts: list[bytes] = []
-        size, more = 0, True
+        more = True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -148,10 +152,11 @@ class Exchange:
             part = message.get("body", b"")
             more = message.get("more_body", False)
             if expander is not None:
-                part = expander.expand(part, self._most_bytes - size + 1)
-            size += len(part)
-            if size > self._most_bytes:
+                part = expander.expand(part, most - self._taken + 1)
+            if self._taken + len(part) > most:
                 raise self._too_large()
+            self._limits.room.take(len(part))
+            self._taken += len(part)
             parts.append(part)
         if expander is not None:
             expander.end()
@@ -169,4 +174,4 @@ class Exchange:
         return _Expander(encoding)
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"the body is larger than {self._most_bytes} bytes")
+        return TooLarge(f"the body is larger than {self._limits.most_bytes} bytes")

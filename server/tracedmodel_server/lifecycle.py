@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +29,8 @@ from tracedmodel_api.store import Store
 from tracedmodel_server.about import About
 from tracedmodel_server.app import App
 from tracedmodel_server.artifact import open_artifact, read_index
+from tracedmodel_server.bodies import BodyLimits, Room
 from tracedmodel_server.connection import ClientLimits
-from tracedmodel_server.exchange import BodyLimits
 from tracedmodel_server.kserve import KServe
 from tracedmodel_server.listener import bind, listener
 from tracedmodel_server.metrics import Metrics
@@ -142,7 +143,7 @@ class Life:
         settings = self._settings
         threads = settings.threads_per_worker()
         start = time.perf_counter()
-        store = await self._in_thread(Store, settings.store_url)
+        store = await self._in_thread(partial(Store, settings.store_url, create=False))
         target = store.index(index).target
         self._loader = Loader(target, settings.workers, threads, _log.info)
         artifact = await self._in_thread(open_artifact, index, store, folder)
@@ -179,5 +180,7 @@ def _app(settings: Settings, service: Service, metrics: Metrics) -> App:
         **KServe(service).routes(),
         **About(service, metrics).routes(),
     }
-    limits = BodyLimits(settings.max_body_bytes, settings.client_seconds)
+    room = Room(settings.most_bodies_bytes())
+    metrics.watch_bodies(lambda: room.taken)
+    limits = BodyLimits(settings.max_body_bytes, settings.client_seconds, room)
     return App(service, metrics, routes, limits)

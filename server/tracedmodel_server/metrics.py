@@ -92,6 +92,7 @@ class Metrics:
         self._workers = self._gauge("workers", "Threads that run batches side by side")
         self._waiting = self._gauge("queue_texts", "Texts that wait for a worker")
         self._connections = self._gauge("connections", "Open connections, idle ones as well")
+        self._bodies = self._gauge("body_bytes", "Bytes of bodies that are not answered yet")
         self._error = self._gauge(
             "golden_error",
             "Worst absolute error against the golden outputs, at the start",
@@ -170,6 +171,10 @@ class Metrics:
     def watch_connections(self, count: Callable[[], int]) -> None:
         """Read the number of connections whenever somebody asks."""
         self._connections.set_function(count)
+
+    def watch_bodies(self, count: Callable[[], int]) -> None:
+        """Read the bytes of bodies whenever somebody asks."""
+        self._bodies.set_function(count)
 
     def started(self) -> None:
         """Note the moment at which the server is ready."""

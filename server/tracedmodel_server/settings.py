@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tracedmodel_api.report import Failure
+from tracedmodel_server.options import FLAGS
 from tracedmodel_server.processors import available
 
 PREFIX = "TRACEDMODEL_"
+_SUBJECT = re.compile(r"^(Input|String|Value) ")
 
 
 class Settings(BaseSettings):
@@ -39,6 +43,8 @@ class Settings(BaseSettings):
     max_queued_requests: int = Field(default=1024, ge=1, le=1_000_000)
     """Texts that may wait: a request of many texts takes as many permits."""
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
+    max_bodies_bytes: int = Field(default=64 * 2**20, ge=1024)
+    """Bytes that the bodies of all requests may take together, until they are answered."""
     max_texts_per_request: int = Field(default=1024, ge=1)
     max_text_characters: int = Field(default=100_000, ge=1)
     client_seconds: float = Field(default=60, gt=0, le=3600)
@@ -60,6 +66,10 @@ class Settings(BaseSettings):
         """Return the threads of each worker."""
         return self.threads or max(1, available() // self.workers)
 
+    def most_bodies_bytes(self) -> int:
+        """Return the bytes of all bodies together: never less than one body may have."""
+        return max(self.max_bodies_bytes, self.max_body_bytes)
+
     def most_texts(self) -> int:
         """Return how many texts one request may have: never more than the queue can hold."""
         return min(self.max_texts_per_request, self.max_queued_requests)
@@ -68,14 +78,21 @@ class Settings(BaseSettings):
 def read_settings(**overrides: Any) -> Settings:
     """Return the settings of the environment; what is given here and is not None goes before.
 
-    Raises Failure InvalidRequest with a sentence that names the variable.
+    Raises Failure InvalidRequest with a sentence that names the variable, and the option if there is one.
     """
     chosen = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**chosen)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        given = "" if first["type"] == "missing" else f" (given: {str(first['input'])[:100]!r})"
-        message = f"{PREFIX}{name.upper()}: {first['msg']}{given}"
-        raise Failure("InvalidRequest", message) from None
+        raise Failure("InvalidRequest", _sentence(error.errors(include_url=False)[0])) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    variable = f"${PREFIX}{name.upper()}"
+    where = f"{FLAGS[name]} ({variable})" if name in FLAGS else variable
+    if error["type"] == "missing":
+        return f"{where} must be set"
+    # pydantic says "Input should be a valid integer, unable to parse string as an integer".
+    wanted = _SUBJECT.sub("", error["msg"].partition(", unable")[0])
+    return f"{where} {wanted}, given is {str(error['input'])[:100]!r}"

@@ -32,10 +32,19 @@ def blob_path(text):
     return f"blobs/sha256/{a_blob(text).digest}"
 
 
+@pytest.mark.usefixtures("store")
 def test_an_empty_store_lists_its_heads_alone(artifacts):
     code, lines, _ = artifacts("list")
     assert code == 0
     assert [line.split()[0] for line in lines] == ["FINGERPRINT"]
+
+
+@pytest.mark.parametrize("verb", ["list", "verify"])
+def test_a_folder_that_is_not_there_is_told_so_and_not_made(tmp_path, capsys, verb):
+    code = main(["artifacts", verb, "--store", f"file://{tmp_path}/nothing"])
+    assert code == REASONS["StoreUnreachable"].exit_code
+    assert "/nothing: cannot open it: there is no such folder\n" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_lists_one_line_a_graph(store, artifacts):

@@ -72,9 +72,11 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
     assert "\n" not in message
 
 
-def test_a_source_folder_is_not_made(tmp_path):
-    with pytest.raises((Failure, FileNotFoundError)):
-        Objects(f"file://{tmp_path}/nothing", "SourceUnreachable").paths()
+def test_a_folder_to_read_from_is_not_made(tmp_path):
+    url = f"file://{tmp_path}/nothing"
+    sentence = f"{url}: cannot open it: there is no such folder"
+    assert failure_of(Objects, url, "SourceUnreachable") == ("SourceUnreachable", sentence)
+    assert failure_of(Store, url, create=False) == ("StoreUnreachable", sentence)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -95,7 +97,7 @@ def test_a_store_that_does_not_answer_is_told_in_seconds(monkeypatch, action):
     use_server(monkeypatch, NOBODY)
     reason, message = failure_of(action, Store("s3://models/traced"))
     assert reason == "StoreUnreachable"
-    assert message.startswith("s3://models/traced: ")
+    assert message.startswith("s3://models/traced: cannot ")
     assert "\n" not in message
 
 

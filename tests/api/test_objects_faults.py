@@ -1,13 +1,13 @@
 """A store that refuses, stalls, hangs up and tells of the past."""
 
+import itertools
 import os
 
 import pytest
 
-import faulty
 from builders import a_graph, a_published_graph, bytes_of
 from faulty import cut_down, cut_up, hang_up, hang_up_after, stall, status
-from s3_server import make_bucket, use_server
+from faulty_store import faulty_store
 from tracedmodel_api import objects as module
 from tracedmodel_api.objects import Objects
 from tracedmodel_api.report import Failure
@@ -27,26 +27,21 @@ UP = {**REFUSALS, "cut": cut_up}
 
 
 @pytest.fixture(scope="session")
-def proxy(s3_endpoint):
-    with faulty.faulty(s3_endpoint) as (endpoint, faults):
-        make_bucket(s3_endpoint, "faulty")
-        yield endpoint, faults
+def behind(s3_endpoint):
+    with faulty_store(s3_endpoint, "faulty") as store:
+        yield store
 
 
 @pytest.fixture
-def faults(proxy, monkeypatch):
+def faults(behind, monkeypatch):
     """What will go wrong; nothing yet."""
-    endpoint, faults = proxy
-    use_server(monkeypatch, endpoint)
-    monkeypatch.setitem(module._RETRIES, "retry_timeout", module.timedelta(seconds=3))
-    faults.clear()
-    yield faults
-    faults.clear()
+    with behind.used(monkeypatch) as faults:
+        yield faults
 
 
 @pytest.fixture
-def url(request):
-    return f"s3://faulty/{abs(hash(request.node.nodeid))}"
+def url(behind, request):
+    return f"{behind.url}/{abs(hash(request.node.nodeid))}"
 
 
 @pytest.fixture
@@ -108,6 +103,36 @@ def test_a_fault_that_stays_is_a_transient_failure(objects, faults, kind):
     assert failure_of(objects.read, "big")[0] == "SourceUnreachable"
     assert failure_of(lambda: list(objects.stream("big")))[0] == "SourceUnreachable"
     assert len(faults.applied) > 4
+
+
+def test_the_next_try_waits_and_the_one_after_it_no_less(url, faults, monkeypatch):
+    """What it waits is drawn: only the least is certain."""
+    monkeypatch.setitem(module._BACKOFF, "init_backoff", module.timedelta(milliseconds=40))
+    monkeypatch.setitem(module._BACKOFF, "max_backoff", module.timedelta(milliseconds=60))
+    faults.add(status(503, "SlowDown"), times=3)
+    Objects(url, "SourceUnreachable").write("small", b"hello")
+    waited = [later - moment for moment, later in itertools.pairwise(faults.moments)]
+    assert len(waited) == 3
+    assert all(seconds >= 0.04 for seconds in waited)
+
+
+@pytest.mark.parametrize("kind", ["quota", "denied"])
+def test_a_refusal_that_no_other_try_would_change_is_told_at_once(objects, faults, kind):
+    names = {"quota": "QuotaExceeded", "denied": "AccessDenied"}
+    faults.add(status(403, names[kind]), "PUT", times=-1)
+    reason, message = failure_of(objects.write, "small", b"hello")
+    assert (reason, names[kind] in message) == ("SourceUnreachable", True)
+    assert len(faults.applied) == 1
+
+
+def test_a_store_that_stalls_once_is_asked_again(url, faults, monkeypatch):
+    monkeypatch.setattr(module, "_TIMEOUT", module.timedelta(milliseconds=200))
+    objects = Objects(url, "SourceUnreachable")
+    faults.add(stall, "PUT", times=1)
+    faults.add(stall, "GET", times=1)
+    objects.write("small", b"hello")
+    assert objects.read("small") == b"hello"
+    assert len(faults.applied) == 2
 
 
 @pytest.mark.parametrize("kind", UP)

@@ -58,7 +58,11 @@ REPORTS = st.builds(
     cached=st.integers(0, 32),
     reason=st.none() | st.sampled_from(sorted(REASONS)),
     message=st.none() | st.text("abc é😀", max_size=100),
+    milliseconds=st.dictionaries(
+        st.sampled_from(["load", "trace", "verify"]), st.integers(0, 2**40)
+    ).map(lambda spent: tuple(sorted(spent.items()))),
 )
+STEPS = ("benchmark", "fetch", "import", "load", "lookup", "publish", "reopen", "resolve", "save", "trace", "verify")  # fmt: skip
 WORST_ROW = Row(
     Bucket(256, 4096, 512, 16), DIGEST, 2**64 - 1, 1e300, 1.0, 10**12, 10**12, 10**12, 100
 )
@@ -83,11 +87,13 @@ def test_32_rows_fit_whatever_the_message(message):
         cached=32,
         reason="RemoteCodeRequired",
         message=message,
+        milliseconds=tuple((step, 10**8) for step in STEPS),
     )
     data = report.to_bytes()
     assert len(data) <= MAX_BYTES
     read = Report.parse(data)
     assert (len(read.rows), read.reason, read.files) == (32, report.reason, report.files)
+    assert read.milliseconds == report.milliseconds
     assert len(read.message.encode()) <= MAX_MESSAGE
 
 
@@ -157,6 +163,8 @@ SHORT = base64.urlsafe_b64encode(bytes(32)).decode().rstrip("=")
         {"v": 1, "rows": [], "revision": []},
         {"v": 1, "rows": [], "cached": "1"},
         {"v": 1, "rows": [], "parameters": 1.5},
+        {"v": 1, "rows": [], "ms": [1]},
+        {"v": 1, "rows": [], "ms": {"trace": "1"}},
     ],
 )
 def test_a_document_of_another_form_is_no_report(document):
@@ -172,6 +180,10 @@ def test_text_that_breaks_readers_is_no_report(text):
 def test_what_is_no_row_is_refused(text):
     with pytest.raises(ValueError, match="not a report row"):
         Row.unpack(text)
+
+
+def test_a_report_of_before_there_were_times_is_read_too():
+    assert Report.parse(json.dumps({"v": 1, "rows": [PACKED]})).milliseconds == ()
 
 
 def test_unknown_keys_and_nulls_are_left_alone():

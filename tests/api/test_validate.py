@@ -35,6 +35,21 @@ def test_a_bad_manifest_is_told_by_its_name(judge):
     assert errors == 'model.yaml: minilm: spec.target: given "GPU"; write one of CPU, Inf1\n'
 
 
+def test_every_broken_rule_is_told_at_once(judge):
+    code, _, errors = judge(
+        manifest({"spec.serving.neuronCores": 1, "spec.export.compiler": {"pipelineCores": 2}})
+    )
+    assert code == INVALID
+    rules = (
+        "spec.export.compiler: only target Inf1 has a compiler: leave export.compiler out",
+        "spec.serving.neuronCores: given 1; only target Inf1 has NeuronCores: leave serving.neuronCores out",
+        "spec.export.compiler.pipelineCores: given 2; a pipeline may not have more cores than a replica",
+    )
+    starts = [f"model.yaml: minilm: {rule}" for rule in rules]
+    lines = errors.splitlines()
+    assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
+
+
 def test_every_document_is_judged(judge):
     code, output, errors = judge(
         manifest(), manifest({"metadata.name": "other", "spec.suspend": 1}), manifest()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import shutil
+import signal
 from functools import cache
 
 import pytest
@@ -8,6 +10,8 @@ import torch
 
 import tiny_models
 from s3_server import s3_server
+from shelf import Shelf
+from tracedmodel_api.request import REQUEST_VARIABLE
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,3 +51,30 @@ def s3_endpoint():
 @pytest.fixture
 def store(tmp_path):
     return tmp_path / "store"
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """Leave the process's handler of SIGTERM as it was."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Put a request into the environment."""
+    return lambda request: monkeypatch.setenv(REQUEST_VARIABLE, json.dumps(request.as_json()))
+
+
+@pytest.fixture(scope="session")
+def published(model, tmp_path_factory):
+    """The folder of a store with one artifact, to be copied."""
+    folder = tmp_path_factory.mktemp("published") / "store"
+    Shelf(model(), folder).export()
+    return folder
+
+
+@pytest.fixture
+def shelf(model, published, tmp_path):
+    return Shelf(model(), shutil.copytree(published, tmp_path / "store"))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import pty
-import signal
-import struct
 import subprocess
 import sys
-import termios
 
 import pytest
 
 from exports import SMALL, a_request
 from tracedmodel_api import cli
 from tracedmodel_api.report import MAX_BYTES, REASONS, Failure, Report
-from tracedmodel_api.request import REPORT_VARIABLE, REQUEST_VARIABLE, SHARE_VARIABLE
+from tracedmodel_api.request import (
+    REPORT_VARIABLE,
+    REQUEST_VARIABLE,
+    SHARE_VARIABLE,
+)
 from tracedmodel_api.store import Store
 from tracedmodel_exporter.pipeline import Export
 
@@ -34,25 +32,11 @@ spec:
 """
 
 
-@pytest.fixture(autouse=True)
-def _signals():
-    """Leave the process's handler of SIGTERM as it was."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
 @pytest.fixture
 def report_path(tmp_path, monkeypatch):
     path = tmp_path / "termination-log"
     monkeypatch.setenv(REPORT_VARIABLE, str(path))
     return path
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """Put a request into the environment."""
-    return lambda request: monkeypatch.setenv(REQUEST_VARIABLE, json.dumps(request.as_json()))
 
 
 def export(*arguments):
@@ -122,6 +106,15 @@ def test_an_index_for_a_server_is_written_where_it_is_asked_for(model, store, tm
     found = Store(f"file://{store}").index((tmp_path / "index.json").read_bytes())
     assert len(found.graphs) == 2
     assert (found.limits.absolute, set(found.files)) == (1e-4, {"model.json", "tokenizer.json"})
+
+
+@pytest.mark.transformers
+def test_a_report_has_the_times_of_the_steps(model, store, asked, report_path):
+    asked(a_request(model(), store))
+    assert export() == 0
+    assert {"resolve", "import", "trace", "publish"} < set(dict(left(report_path).milliseconds))
+    assert export() == 0
+    assert set(dict(left(report_path).milliseconds)) == {"resolve", "lookup"}
 
 
 def test_a_manifest_without_a_store_says_how_to_name_one(tmp_path, capsys):
@@ -241,39 +234,3 @@ def test_sigterm_ends_an_export_as_interrupted_with_a_report(model, store, asked
     report = left(report_path)
     assert report.reason == "Interrupted"
     assert len(report.revision) == 64
-
-
-def on_a_terminal(command):
-    """Run a command whose standard error is a terminal; return its exit code and what the terminal got."""
-    master, slave = pty.openpty()
-    rows_and_columns = struct.pack("HHHH", 24, 80, 0, 0)
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, rows_and_columns)
-    with subprocess.Popen(command, stderr=slave, stdout=subprocess.DEVNULL) as process:
-        os.close(slave)
-        parts = []
-        while True:
-            try:
-                part = os.read(master, 65536)
-            except OSError:
-                break
-            parts.append(part)
-    os.close(master)
-    return process.returncode, b"".join(parts).decode()
-
-
-@pytest.mark.transformers
-def test_a_terminal_gets_a_bar(model, store, asked):
-    asked(a_request(model(), store))
-    code, shown = on_a_terminal([sys.executable, "-m", "tracedmodel_exporter"])
-    assert code == 0
-    assert "/7 " in shown
-    assert ": trace " not in shown
-
-
-@pytest.mark.transformers
-def test_a_second_run_on_a_terminal_says_what_is_published(model, store, asked):
-    asked(a_request(model(), store))
-    assert export() == 0
-    code, shown = on_a_terminal([sys.executable, "-m", "tracedmodel_exporter"])
-    assert code == 0
-    assert "2x16: published already\r\n" in shown

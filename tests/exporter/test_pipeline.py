@@ -30,7 +30,7 @@ def test_a_report_has_a_row_for_every_bucket_and_what_all_share(model, store):
     assert [name for name, _ in report.files] == ["model.json", "tokenizer.json"]
     assert all(row.p50 is None for row in report.rows)
     assert told.traced() == ["4x48", "2x16"]
-    assert told.expected == [2 + 2 * 5]
+    assert told.expected == [3 + 2 * 6]
     assert told.steps[0] == ("source", "resolve")
 
 

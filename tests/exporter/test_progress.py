@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tracedmodel_exporter.progress import Bar, Lines, progress_for
+from exports import Told
+from tracedmodel_exporter.progress import Bar, Lines, Timed, progress_for
 
 
 class Flushed(io.StringIO):
@@ -47,6 +48,27 @@ def test_a_step_that_fails_is_not_said_to_be_done():
     assert stream.getvalue() == ""
 
 
+def test_every_step_is_timed_one_that_fails_as_well_and_shown_all_the_same():
+    shown = Told()
+    timed = Timed(shown)
+    for subject, name in (("1x16", "trace"), ("2x16", "trace"), ("2x16", "save")):
+        with timed.step(subject, name):
+            pass
+    with pytest.raises(ZeroDivisionError), timed.step("2x16", "verify"):
+        raise ZeroDivisionError
+    timed.say("so")
+    assert shown.steps == [("1x16", "trace"), ("2x16", "trace"), ("2x16", "save")]
+    assert shown.said == ["so"]
+    assert list(timed.seconds) == [*shown.steps, ("2x16", "verify")]
+    assert 0 < sum(timed.seconds.values()) <= timed.elapsed()
+
+
+def test_the_times_of_all_buckets_are_told_together_in_milliseconds():
+    timed = Timed(Told())
+    timed.seconds.update({("1x16", "trace"): 1.25, ("2x16", "trace"): 0.75, ("model", "load"): 3.0})
+    assert timed.milliseconds() == {"trace": 2000, "load": 3000}
+
+
 def read_all(master):
     """All that was written to a terminal whose other end is closed."""
     parts = []
@@ -78,6 +100,7 @@ def test_a_terminal_gets_a_bar_that_fills_by_steps_and_is_gone_at_the_end():
             pass
         bar.close()
     shown = read_all(master)
+    assert "/0" not in shown
     assert "1x16 trace" in shown
     assert "1x16 save" in shown
     assert "2/2" in shown

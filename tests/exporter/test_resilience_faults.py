@@ -9,13 +9,12 @@ import sys
 
 import pytest
 
-import faulty
 from exports import a_request, run
-from faulty import cut_down, cut_up, hang_up, status
-from s3_server import make_bucket, use_server
+from faulty import cut_down, cut_up, hang_up, stall, status
+from faulty_store import faulty_store
 from tracedmodel_api import objects
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.report import REASONS, Failure
+from tracedmodel_api.report import REASONS, Class, Failure
 from tracedmodel_api.store import Store
 
 BUCKETS = (Bucket(2, 16), Bucket(1, 8))
@@ -23,27 +22,20 @@ UNREACHABLE, FULL = (REASONS[name].exit_code for name in ("StoreUnreachable", "O
 
 
 @pytest.fixture(scope="module")
-def proxy(s3_endpoint):
-    with faulty.faulty(s3_endpoint) as (endpoint, faults):
-        make_bucket(s3_endpoint, "export-faults")
-        yield endpoint, faults
+def behind(s3_endpoint):
+    with faulty_store(s3_endpoint, "export-faults") as store:
+        yield store
 
 
 @pytest.fixture
-def faults(proxy, monkeypatch):
-    endpoint, faults = proxy
-    use_server(monkeypatch, endpoint)
-    # As often as it is, but sooner.
-    monkeypatch.setitem(objects._BACKOFF, "init_backoff", objects.timedelta(milliseconds=1))
-    monkeypatch.setitem(objects._BACKOFF, "max_backoff", objects.timedelta(milliseconds=5))
-    faults.clear()
-    yield faults
-    faults.clear()
+def faults(behind, monkeypatch):
+    with behind.used(monkeypatch) as faults:
+        yield faults
 
 
 @pytest.fixture
-def ask(model, request):
-    url = f"s3://export-faults/{request.node.name}"
+def ask(model, behind, request):
+    url = f"{behind.url}/{request.node.name}"
     return a_request(model(), url, "TextClassification", *BUCKETS)
 
 
@@ -83,6 +75,36 @@ def test_a_store_that_goes_at_any_write_leaves_whole_graphs_alone(ask, faults, n
     report, told = run(ask)
     assert (len(report.rows), len(told.traced())) == (2, 1 if number >= 7 else 2)
     assert published(ask) == 2
+
+
+def test_an_export_gets_over_a_store_that_does_not_answer_at_once(ask, faults, monkeypatch):
+    monkeypatch.setattr(objects, "_TIMEOUT", objects.timedelta(milliseconds=300))
+    for method, path in (("HEAD", "blobs/"), ("PUT", "blobs/"), ("GET", "graphs/")):
+        faults.add(stall, method, path, times=1)
+    report, _ = run(ask)
+    assert len(faults.applied) == 3
+    assert len(report.rows) == published(ask) == 2
+
+
+def test_a_publication_that_is_never_answered_is_transient(ask, faults, monkeypatch):
+    """Nobody may repeat it without a look: it may have happened."""
+    monkeypatch.setattr(objects, "_TIMEOUT", objects.timedelta(milliseconds=300))
+    faults.add(stall, "PUT", "graphs/", times=1)
+    with pytest.raises(Failure) as caught:
+        run(ask)
+    assert caught.value.reason.name == "StoreUnreachable"
+    report, _ = run(ask)
+    assert len(report.rows) == published(ask) == 2
+
+
+@pytest.mark.parametrize("number", [0, 6, 7, 9])
+def test_a_quota_that_is_used_up_is_transient_and_leaves_whole_graphs_alone(ask, faults, number):
+    faults.add(status(403, "QuotaExceeded"), "PUT", times=-1, after=number)
+    with pytest.raises(Failure, match="QuotaExceeded") as caught:
+        run(ask)
+    assert caught.value.reason.failure_class is Class.TRANSIENT
+    faults.clear()
+    assert published(ask) == (number >= 7)
 
 
 def test_a_cached_export_of_a_store_that_cuts_every_blob_is_transient(ask, faults):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ class Faults:
 
     def __init__(self):
         self.asked = []
+        self.moments = []
+        """When it was asked."""
         self.applied = []
         self.over = threading.Event()
         self._rules = []
@@ -24,6 +27,7 @@ class Faults:
         with self._lock:
             self._rules.clear()
             self.asked.clear()
+            self.moments.clear()
             self.applied.clear()
         self.over.set()
         self.over = threading.Event()
@@ -36,6 +40,7 @@ class Faults:
         """Return the fault of a request, or None."""
         with self._lock:
             self.asked.append((method, path))
+            self.moments.append(time.monotonic())
             for rule in self._rules:
                 fits = rule["method"] in ("", method) and rule["path"] in path
                 if not fits or not rule["times"]:

@@ -7,8 +7,9 @@ import pytest
 
 from serving import MODEL
 from tracedmodel_server.app import App, Route
+from tracedmodel_server.bodies import BodyLimits, Room
 from tracedmodel_server.errors import ModelFault, NotReady, Overloaded, TooSlow
-from tracedmodel_server.exchange import BodyLimits, ClientGone, json_reply
+from tracedmodel_server.exchange import ClientGone, json_reply
 from tracedmodel_server.metrics import Metrics
 from tracedmodel_server.service import Service, State
 from tracedmodel_server.settings import Settings
@@ -29,7 +30,7 @@ class Asked:
             return json_reply(outcome)
 
         routes = {"/it": Route("GET", "it", handle)}
-        self.app = App(self.service, self.metrics, routes, BodyLimits(1000, 60))
+        self.app = App(self.service, self.metrics, routes, BodyLimits(1000, 60, Room(1000)))
 
     def get(self, path="/it", method="GET", kind="http"):
         async def send(message):

@@ -32,9 +32,13 @@ def test_what_nobody_foresaw_is_an_internal_error(tmp_path, monkeypatch, capsys)
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_every_option_names_its_variable(capsys):
+def test_every_option_names_its_variable_and_its_default(capsys):
     with pytest.raises(SystemExit):
         parsed("--help")
     shown = capsys.readouterr().out
     for name in ("INDEX_FILE", "STORE_URL", "MODEL_NAME", "PORT", "WORKERS", "THREADS"):
         assert f"$TRACEDMODEL_{name}" in "".join(shown.split())
+    words = " ".join(shown.split())
+    assert "port to listen on; default 8080 ($TRACEDMODEL_PORT)" in words
+    assert "the artifact's index; needed ($TRACEDMODEL_INDEX_FILE)" in words
+    assert "None" not in words

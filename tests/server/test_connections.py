@@ -1,56 +1,14 @@
-"""Clients that go, stall, flood or say nothing: the others notice none of it, and memory stays."""
+"""Clients that go, stall or say nothing: the others notice none of it."""
 
-import json
-import resource
-import select
 import socket
 import time
 
 import pytest
 
-from serving import MODEL, serving, starting, until
+from serving import serving, until
+from wire import BODY, answer, head, one_answer, trickle
 
-INFER = f"/v2/models/{MODEL}/infer"
-PREDICT = f"/v1/models/{MODEL}:predict"
-BODY = json.dumps({"instances": ["hello"]}).encode()
 PATIENCE = 2
-MIB = 2**20
-
-
-def head(length, *more, path=PREDICT):
-    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {length}", *more]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def answer(connection):
-    """Return status and document of the answer, read until the server closes."""
-    data = b""
-    while part := connection.recv(2**16):
-        data += part
-    top, _, body = data.partition(b"\r\n\r\n")
-    return (int(top.split()[1]), json.loads(body)) if data else None
-
-
-def one_answer(connection):
-    """Return the status of the next answer, all of it read, the connection left open."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(2**16)
-    top, _, body = data.partition(b"\r\n\r\n")
-    line = next(line for line in top.split(b"\r\n") if line.lower().startswith(b"content-length"))
-    missing = int(line.split(b":")[1]) - len(body)
-    while missing > 0:
-        missing -= len(connection.recv(2**16))
-    return int(top.split()[1])
-
-
-def trickle(connection, part, seconds=60):
-    """Send a part again and again, slowly, until the server answers or closes; return its answer or None."""
-    end = time.monotonic() + seconds
-    while not select.select([connection], [], [], 0.05)[0]:
-        assert time.monotonic() < end, "the server is patient without end"
-        connection.sendall(part)
-    return answer(connection)
 
 
 @pytest.fixture(scope="module")
@@ -184,59 +142,3 @@ def one_answer_of(connection):
     while missing:
         missing -= len(connection.recv(missing))
     return int(data.split()[1])
-
-
-def test_a_hundred_megabytes_are_refused_before_they_come(embedder):
-    before = embedder.memory()
-    for _ in range(5):
-        with embedder.connect() as client:
-            client.sendall(head(100 * MIB))
-            assert one_answer(client) == 413
-    chunk = b"10000\r\n" + b" " * 2**16 + b"\r\n"
-    with embedder.connect() as client:
-        client.sendall(
-            f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-        )
-        for _ in range(100 * MIB // 2**16):
-            client.sendall(chunk)
-        assert one_answer(client) == 413
-    assert embedder.memory() - before < 48 * MIB
-
-
-@pytest.fixture
-def many_files():
-    """Let this process open files enough for ten thousand connections, and the limit that it found."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if before[1] != resource.RLIM_INFINITY and before[1] < 10_500:
-        pytest.skip(f"NOT TESTED WITH 10,000 CONNECTIONS: this machine allows {before[1]} files")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
-@pytest.mark.usefixtures("many_files")
-def test_ten_thousand_idle_connections_hinder_neither_start_nor_answers_nor_end(tiny, tmp_path):
-    with starting(tiny("FeatureExtraction"), tmp_path) as served:
-        served.listen()
-        idle = [served.connect() for _ in range(10_000)]
-        try:
-            served.ready()
-            until(lambda: served.metric("tracedmodel_connections") > 10_000, served)
-            for number in range(20):
-                assert served.infer(f"text {number}").status_code == 200
-            assert served.terminate() == 0
-        finally:
-            for connection in idle:
-                connection.close()
-
-
-def test_where_files_are_few_idle_connections_make_room_for_new_ones(tiny, tmp_path):
-    with serving(tiny("FeatureExtraction"), tmp_path, files=600) as served:
-        idle = [served.connect() for _ in range(1000)]
-        for _ in range(20):
-            with served.connect() as client:
-                client.sendall(head(len(BODY)) + BODY)
-                assert one_answer(client) == 200
-        assert served.metric("tracedmodel_connections") <= 345
-        for connection in idle:
-            connection.close()

@@ -7,10 +7,11 @@ import zlib
 
 import pytest
 
-from tracedmodel_server.errors import Invalid, TooLarge, TooSlow, Unsupported
-from tracedmodel_server.exchange import BodyLimits, ClientGone, Exchange, json_reply
+from tracedmodel_server.bodies import BodyLimits, Room
+from tracedmodel_server.errors import Invalid, Overloaded, TooLarge, TooSlow, Unsupported
+from tracedmodel_server.exchange import ClientGone, Exchange, json_reply
 
-LIMITS = BodyLimits(1000, 60)
+LIMITS = BodyLimits(1000, 60, Room(10_000))
 
 
 def messages(*parts):
@@ -83,12 +84,42 @@ def test_an_encoding_that_is_not_read_here_is_named():
 
 def test_a_body_that_never_ends_is_too_slow():
     with pytest.raises(TooSlow, match=r"did not come within 0\.01 seconds"):
-        read(messages(b"[", b"")[:1], limits=BodyLimits(1000, 0.01))
+        read(messages(b"[", b"")[:1], limits=BodyLimits(1000, 0.01, Room(1000)))
 
 
 def test_a_client_that_goes_within_its_body_is_gone():
     with pytest.raises(ClientGone):
         read([*messages(b"[", b"")[:1], {"type": "http.disconnect"}])
+
+
+def test_bodies_that_are_too_many_together_are_told_to_come_later_until_one_is_done():
+    async def scenario():
+        limits = BodyLimits(1000, 60, Room(1500))
+        body = messages(b"[" + b" " * 798, b"]")
+        with exchange(body, limits=limits).held() as first:
+            assert await first.json() == []
+            # Read long ago, it is still being answered.
+            with exchange(body, limits=limits).held() as second:
+                with pytest.raises(Overloaded, match="room for 1500 bytes") as caught:
+                    await second.json()
+                assert caught.value.retry_after == 1
+            assert limits.room.taken == 800
+        with exchange(body, limits=limits).held() as third:
+            assert await third.json() == []
+        assert limits.room.taken == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_body_takes_the_room_that_it_has_unpacked():
+    async def scenario():
+        limits = BodyLimits(1000, 60, Room(1000))
+        given = messages(gzip.compress(b"[" + b" " * 900 + b"]"))
+        with exchange(given, (b"content-encoding", b"gzip"), limits=limits).held() as one:
+            await one.json()
+            assert limits.room.taken == 902
+
+    asyncio.run(scenario())
 
 
 def test_a_server_that_ends_within_a_body_is_no_slow_client():

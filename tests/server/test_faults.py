@@ -82,6 +82,18 @@ def test_a_model_that_hangs_withdraws_the_server_until_it_comes_back(artifact, t
         assert messages.index("stuck") < messages.index("no longer stuck")
 
 
+def test_one_worker_of_two_that_hangs_withdraws_the_server_too(artifact, tmp_path, gate):
+    """Nothing less than a new process gets its core back."""
+    settings = {"batch_seconds": 1, "workers": 2}
+    with faulty(artifact, tmp_path, **settings) as served, hanging(served) as first:
+        assert served.predict("the other worker").status_code in {200, 503}
+        assert first.result().status_code == 503
+        assert code_of(served, "/v2/health/ready") == code_of(served, "/v2/health/live") == 503
+        gate.touch()
+        until(lambda: code_of(served, "/v2/health/ready") == 200, served)
+        assert served.predict("fine").status_code == 200
+
+
 def test_a_server_whose_model_hangs_ends_all_the_same(artifact, tmp_path, gate):
     assert not gate.exists()
     with faulty(artifact, tmp_path, grace_seconds=1) as served, hanging(served) as first:

@@ -69,7 +69,30 @@ NEAR_TEXTS = st.builds(
     TEXTS,
     PARAMETERS,
 )
-TASKS = ["FeatureExtraction", "TokenClassification", "QuestionAnswering", "FillMask"]
+PAIRS = st.lists(st.tuples(st.text(max_size=10), st.text(max_size=40)), min_size=1, max_size=4)
+NEAR_PAIRS = st.builds(
+    lambda pairs, parameters: {
+        "inputs": [
+            {"name": name, "datatype": "BYTES", "shape": [len(pairs)], "data": [*texts]}
+            for name, texts in zip(("question", "context"), zip(*pairs, strict=True), strict=True)
+        ],
+        "parameters": parameters,
+    },
+    PAIRS,
+    PARAMETERS,
+)
+NEAR_PREDICTIONS = st.builds(
+    lambda instances, parameters: {"instances": instances, "parameters": parameters},
+    TEXTS | PAIRS.map(lambda pairs: [{"question": q, "context": c} for q, c in pairs]),
+    PARAMETERS | st.just({}),
+)
+TASKS = [
+    "TextClassification",
+    "FeatureExtraction",
+    "TokenClassification",
+    "QuestionAnswering",
+    "FillMask",
+]
 BOUNDED = settings(
     max_examples=120,
     deadline=None,
@@ -87,14 +110,14 @@ def judge(reply, sent):
 
 @pytest.mark.parametrize("task", TASKS)
 @BOUNDED
-@given(document=INFERENCE | NEAR_TOKENS | NEAR_TEXTS)
+@given(document=INFERENCE | NEAR_TOKENS | NEAR_TEXTS | NEAR_PAIRS)
 def test_no_inference_is_a_fault_of_the_server(inside, task, document):
     judge(inside(task).post(INFER, content=as_json(document)), document)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @BOUNDED
-@given(document=PREDICTION | st.builds(lambda texts: {"instances": texts}, TEXTS))
+@given(document=PREDICTION | NEAR_PREDICTIONS)
 def test_no_prediction_is_a_fault_of_the_server(inside, task, document):
     judge(inside(task).post(PREDICT, content=as_json(document)), document)
 

@@ -145,8 +145,10 @@ def test_bad_settings_are_named(lasting, tmp_path, settings, part):
 
 
 def test_a_store_that_does_not_answer_is_told_so(lasting, tmp_path):
-    (tmp_path / "file").touch()
-    demand(ended(lasting, tmp_path, store_url=f"file://{tmp_path}/file/store"), "StoreUnreachable")
+    nowhere = tmp_path / "nowhere"
+    outcome = ended(lasting, tmp_path, store_url=f"file://{nowhere}")
+    demand(outcome, "StoreUnreachable", f"{nowhere}: cannot open it: there is no such folder")
+    assert not nowhere.exists()
 
 
 def test_a_port_that_is_taken_is_told_by_number(lasting, tmp_path):

@@ -1,0 +1,37 @@
+"""An S3 bucket behind a proxy that does as told, for tests of what uses it."""
+
+from contextlib import contextmanager
+
+from faulty import faulty
+from s3_server import make_bucket, use_server
+from tracedmodel_api import objects
+
+
+class FaultyStore:
+    """The bucket's URL, and the proxy before it."""
+
+    def __init__(self, endpoint, bucket, faults):
+        self.url = f"s3://{bucket}"
+        self._endpoint = endpoint
+        self._faults = faults
+
+    @contextmanager
+    def used(self, monkeypatch):
+        """Point the environment to the proxy and yield its faults: nothing is wrong before, and nothing after."""
+        use_server(monkeypatch, self._endpoint)
+        # As often as it is, but sooner.
+        monkeypatch.setitem(objects._BACKOFF, "init_backoff", objects.timedelta(milliseconds=1))
+        monkeypatch.setitem(objects._BACKOFF, "max_backoff", objects.timedelta(milliseconds=5))
+        self._faults.clear()
+        try:
+            yield self._faults
+        finally:
+            self._faults.clear()
+
+
+@contextmanager
+def faulty_store(endpoint, bucket):
+    """Make a bucket on the server at a URL, and run a proxy before it."""
+    make_bucket(endpoint, bucket)
+    with faulty(endpoint) as (proxy, faults):
+        yield FaultyStore(proxy, bucket, faults)
