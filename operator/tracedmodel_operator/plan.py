@@ -8,96 +8,85 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
-from tracedmodel_api import conditions
-from tracedmodel_api.canonical import fingerprint as digest_of
-from tracedmodel_api.report import REASONS, Class
+from tracedmodel_api import conditions as c
+from tracedmodel_api.report import Report
 from tracedmodel_api.request import ExportRequest, base_fingerprint, export_request
+from tracedmodel_api.status import Rejection
 from tracedmodel_api.types import Target, TracedModel, is_commit
 from tracedmodel_operator.artifacts import Artifact, DisagreementError, compose, merge
-from tracedmodel_operator.observe import ExportJob, JobState, KeptIndex, Observation
-from tracedmodel_operator.policies import Why, answers, why_export
-from tracedmodel_operator.render.deployment import CORES_PER_CHIP, render_deployment
-from tracedmodel_operator.render.index import render_index
-from tracedmodel_operator.render.job import Launch, render_job
-from tracedmodel_operator.render.service import render_service
+from tracedmodel_operator.exports import (
+    Exporting,
+    Problem,
+    Wanted,
+    identity_of,
+    next_step,
+    stale_jobs,
+)
+from tracedmodel_operator.observe import ChildKey, ExportJob, JobState, Observation
+from tracedmodel_operator.policies import answers, why_export
+from tracedmodel_operator.render.neuron import CORES_PER_CHIP
+from tracedmodel_operator.rollout import choose, newest_first, roll_out
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.stores import StoreRef, store_of
 
 Child = Mapping[str, Any]
-_LONG_AGO = datetime.fromtimestamp(0, timezone.utc)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why there is no artifact for this generation; terminal ones need someone to change something."""
-
-    reason: str
-    message: str
-    terminal: bool
-    retry_at: datetime | None = None
-    """When to try again; None for terminal ones."""
-    exit_code: int | None = None
-
-
-@dataclass(frozen=True)
-class Exporting:
-    """An export that is wanted: why, by which attempt, and whether its Job runs already."""
-
-    why: Why
-    attempt: int
-    running: bool
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to apply, create, delete and scale, and the facts that the status is made of."""
+    """What to create, apply, delete and scale, and the facts that the status is made of."""
 
     fingerprint: str = ""
+    request: str = ""
     create: tuple[Child, ...] = ()
+    """Children that are not there."""
     apply: tuple[Child, ...] = ()
-    delete: tuple[tuple[str, str], ...] = ()
-    """Kind and name of children that nothing needs any more."""
+    """Children that are not as they should be."""
+    delete: tuple[ChildKey, ...] = ()
+    """Children that nothing needs any more."""
+    expire: tuple[str, ...] = ()
+    """Jobs whose outcome is on record, so that Kubernetes may remove them."""
+    listen: str | None = None
+    """A Job that ended, and whose pods must be read before it is judged."""
     replicas: int | None = None
+    """Wanted serving pods; None leaves them to an autoscaler."""
     exporting: Exporting | None = None
     artifact: Artifact | None = None
     """The artifact that answers this generation."""
+    made: Report | None = None
+    """What the Job that made it reported, if it was made just now."""
     serving: Artifact | None = None
-    """The artifact that the Deployment is to serve: the answer, or the last one while there is none."""
+    """The artifact that the Deployment is to serve: the answer, or the last good one."""
+    rejected: Rejection | None = None
+    """The artifact that its servers could not prove."""
     problem: Problem | None = None
+    replaces: bool = False
+    """Whether running pods are replaced."""
+    held: str = ""
+    """Why the Deployment is left as it is, as a reason, though it should change."""
+
+    def again_at(self) -> datetime | None:
+        """Return when to look again though nothing happened."""
+        held = self.exporting is not None and self.exporting.held
+        return self.problem.retry_at if self.problem and not held else None
 
 
 def make_plan(resource: TracedModel, observation: Observation, settings: Settings) -> Plan:
-    """Return what to do next. The same snapshot gives the same plan; carrying it out twice changes nothing."""
+    """Return what to do next. The same snapshot gives the same plan; carried out, there is nothing left of it."""
     if resource.metadata.deletion_timestamp:
         return Plan()
     store = store_of(resource, settings)
     if isinstance(store, str):
-        return Plan(problem=Problem(conditions.STORE_NOT_SET, store, terminal=True))
+        return Plan(problem=Problem(c.STORE_NOT_SET, store, terminal=True))
     chips = _chips(resource, settings)
     if chips:
-        return Plan(problem=Problem(conditions.WHOLE_CHIPS_ONLY, chips, terminal=True))
-    base = base_fingerprint(resource, store.identity)
-    kept = tuple(Artifact.kept(index) for index in _newest_first(observation.indexes))
-    request = _request(resource, store, base)
-    identity = _identity(resource, request)
-    job = observation.latest_job(identity)
-    try:
-        made = _made(resource, base, job)
-    except DisagreementError as error:
-        problem = Problem(conditions.REPORTS_DISAGREE, str(error), terminal=True)
-        return _serve(resource, observation, settings, store, Plan(base, problem=problem))
-    artifacts = (made, *kept) if made else kept
-    answer = next((a for a in artifacts if answers(resource, base, a)), None)
-    if answer is not None:
-        plan = Plan(base, artifact=compose(resource, base, answer.report))
-    else:
-        why = why_export(resource, base, artifacts) or Why(conditions.EXPORT_PENDING, "")
-        launch = Launch(request, store, identity, 0)
-        plan = _export(resource, observation, settings, _Wanted(base, why, launch, job))
-    return _serve(resource, observation, settings, store, plan)
+        return Plan(problem=Problem(c.WHOLE_CHIPS_ONLY, chips, terminal=True))
+    plan = _exported(resource, observation, settings, store)
+    plan = _served(resource, observation, settings, plan)
+    return replace(plan, expire=_on_record(resource, observation, plan))
 
 
 def _chips(resource: TracedModel, settings: Settings) -> str | None:
@@ -109,14 +98,36 @@ def _chips(resource: TracedModel, settings: Settings) -> str | None:
     return f"this cluster offers whole chips of {CORES_PER_CHIP} NeuronCores: set serving.neuronCores to 4, 16 or 64"
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """An export that no artifact answers: its request, and its last Job if there was one."""
-
-    base: str
-    why: Why
-    launch: Launch
-    job: ExportJob | None
+def _exported(
+    resource: TracedModel, observation: Observation, settings: Settings, store: StoreRef
+) -> Plan:
+    """Return the artifact that answers the resource, or what is to be done to get one."""
+    base = base_fingerprint(resource, store.identity)
+    kept = tuple(Artifact.kept(index) for index in newest_first(observation.indexes))
+    request = _request(resource, store, base)
+    identity = identity_of(resource, request)
+    made_report = _reported(observation.latest_job(identity))
+    made = compose(resource, base, made_report, store) if made_report else None
+    artifacts = (made, *kept) if made else kept
+    answer = next((a for a in artifacts if answers(resource, base, a)), None)
+    if answer is not None:
+        artifact = compose(resource, base, answer.report, store)
+        report = made_report if answer is made else None
+        stale = stale_jobs(observation)
+        return Plan(base, identity, artifact=artifact, made=report, delete=stale)
+    why = why_export(resource, base, artifacts)
+    assert why is not None  # noqa: S101  # no artifact answers
+    wanted = Wanted(identity, request, store, why)
+    step = next_step(resource, observation, settings, wanted)
+    return Plan(
+        base,
+        identity,
+        create=(step.launch,) if step.launch else (),
+        delete=step.delete,
+        listen=step.listen,
+        exporting=step.exporting,
+        problem=step.problem,
+    )
 
 
 def _request(resource: TracedModel, store: StoreRef, base: str) -> ExportRequest:
@@ -128,130 +139,49 @@ def _request(resource: TracedModel, store: StoreRef, base: str) -> ExportRequest
     return request.model_copy(update={"base_fingerprint": base})
 
 
-def _identity(resource: TracedModel, request: ExportRequest) -> str:
-    """Return what a Job's outcome depends on. A revision that was resolved meanwhile makes no other request."""
-    spec = resource.spec
-    asked = request.as_json() | {"revision": spec.model.revision or ""}
-    resources = spec.export.resources
-    return digest_of(
-        {
-            "request": asked,
-            "resources": resources.model_dump(mode="json") if resources else None,
-            "credentials": [
-                spec.model.credentials_secret_name,
-                spec.store.credentials_secret_name if spec.store else None,
-                spec.service_account_name,
-            ],
-        }
-    )
-
-
-def _newest_first(indexes: tuple[KeptIndex, ...]) -> list[KeptIndex]:
-    return sorted(indexes, key=lambda index: (index.created, index.name), reverse=True)
-
-
-def _made(resource: TracedModel, base: str, job: ExportJob | None) -> Artifact | None:
-    """Return the artifact that a finished Job reported."""
-    if job is None or job.state is not JobState.SUCCEEDED:
+def _reported(job: ExportJob | None) -> Report | None:
+    """Return what a Job that succeeded reported."""
+    if job is None or job.state is not JobState.SUCCEEDED or not job.reports():
         return None
-    reports = job.reports()
-    if not reports:
+    try:
+        return merge(job.reports())
+    except DisagreementError:
         return None
-    return compose(resource, base, merge(reports))
 
 
-def _export(
-    resource: TracedModel, observation: Observation, settings: Settings, wanted: _Wanted
+def _served(
+    resource: TracedModel, observation: Observation, settings: Settings, plan: Plan
 ) -> Plan:
-    """Return the plan to get an artifact: wait for a Job, launch one, back off, or stop."""
-    job, base = wanted.job, wanted.base
-    if job is not None and job.state is JobState.ACTIVE:
-        return Plan(base, exporting=Exporting(wanted.why, job.attempt, running=True))
-    recorded = resource.status.export
-    before = recorded.attempt if recorded and recorded.fingerprint == base else 0
-    attempt = max(before, observation.attempts(base)) + 1
-    problem = _failure(job, settings) if job and job.state is JobState.FAILED else None
-    if problem and (problem.retry_at is None or observation.now < problem.retry_at):
-        return Plan(
-            base, problem=problem, exporting=Exporting(wanted.why, attempt - 1, running=False)
-        )
-    if resource.spec.suspend:
-        return Plan(base, exporting=Exporting(wanted.why, attempt - 1, running=False))
-    # One live Job at most: what runs for an older request goes before the next is made.
-    stale = tuple(("Job", j.name) for j in observation.jobs if j.state is JobState.ACTIVE)
-    launch = render_job(resource, replace(wanted.launch, attempt=attempt), settings)
-    return Plan(
-        base,
-        create=() if stale else (launch,),
-        delete=stale,
-        exporting=Exporting(wanted.why, attempt, running=False),
-    )
-
-
-def _failure(job: ExportJob, settings: Settings) -> Problem:
-    """Return what a failed Job means: the first terminal end of its pods, else the last one."""
-    ends = [end for end in job.ends if end.exit_code != 0]
-    if not ends:
-        wait = _wait(job, settings)
-        message = "the export's pods left no report: deleted, evicted, or out of time"
-        return Problem(conditions.EXPORT_FAILED, message, terminal=False, retry_at=wait)
-    terminal = [end for end in ends if _is_terminal(end.reason())]
-    end = terminal[0] if terminal else ends[-1]
-    retry_at = None if terminal else _wait(job, settings)
-    return Problem(end.reason(), end.sentence(), bool(terminal), retry_at, end.exit_code)
-
-
-def _is_terminal(reason: str) -> bool:
-    known = REASONS.get(reason)
-    return known is not None and known.failure_class is Class.TERMINAL
-
-
-def _wait(job: ExportJob, settings: Settings) -> datetime:
-    """Return when a failed Job may be followed by the next; one that ended nobody knows when, at once."""
-    doubled = settings.backoff_seconds * 2 ** min(job.attempt - 1, 16)
-    return (job.finished or _LONG_AGO) + timedelta(
-        seconds=min(settings.max_backoff_seconds, doubled)
-    )
-
-
-def _serve(
-    resource: TracedModel, observation: Observation, settings: Settings, store: StoreRef, plan: Plan
-) -> Plan:
-    """Add what serves: the answer, or whatever the Deployment serves already."""
-    current = _current(observation)
-    frozen = resource.spec.suspend and current is not None
-    serving = current if frozen or plan.artifact is None else plan.artifact
-    if serving is None:
+    """Add what serves."""
+    choice = choose(resource, observation, plan.artifact)
+    plan = replace(plan, rejected=choice.rejected, problem=plan.problem or choice.problem)
+    if choice.serving is None:
         return plan
     spec = resource.spec.serving
-    children = (
-        render_index(resource, serving),
-        render_service(resource),
-        render_deployment(resource, serving, store, settings),
-    )
-    keep = {serving.digest} | ({plan.artifact.digest} if plan.artifact else set())
+    rollout = roll_out(resource, observation, settings, choice.serving, plan.artifact)
     return replace(
         plan,
-        apply=children,
-        serving=serving,
+        create=plan.create + rollout.create,
+        apply=rollout.apply,
+        delete=plan.delete + rollout.prune,
+        serving=choice.serving,
         replicas=None if spec.autoscaling else spec.replicas,
-        delete=plan.delete + _superseded(observation, keep, settings),
+        replaces=rollout.replaces,
+        held=rollout.held,
     )
 
 
-def _current(observation: Observation) -> Artifact | None:
-    """Return the artifact that the Deployment serves, if its index is still there."""
-    serving = observation.serving
-    digest = serving.artifact if serving else None
-    found = (Artifact.kept(index) for index in observation.indexes if index.digest == digest)
-    return next(found, None)
-
-
-def _superseded(
-    observation: Observation, keep: set[str], settings: Settings
-) -> tuple[tuple[str, str], ...]:
-    """Return the indexes beyond those that are kept for rolling back."""
-    served = {observation.serving.artifact} if observation.serving else set()
-    old = [i for i in _newest_first(observation.indexes) if i.digest not in keep | served]
-    room = max(0, settings.kept_indexes - len(keep | served))
-    return tuple(("ConfigMap", index.name) for index in old[room:])
+def _on_record(resource: TracedModel, observation: Observation, plan: Plan) -> tuple[str, ...]:
+    """Return the finished Jobs that nobody has to read again: failures in the status, artifacts in their index."""
+    export, artifact = resource.status.export, resource.status.artifact
+    kept = {index.digest for index in observation.indexes}
+    recorded = artifact is not None and artifact.digest in kept and plan.artifact is not None
+    done = recorded and plan.artifact and artifact and plan.artifact.digest == artifact.digest
+    failed = export.attempt if export and export.request == plan.request and export.failure else 0
+    return tuple(
+        job.name
+        for job in observation.jobs
+        if job.state is not JobState.ACTIVE
+        and not (job.expires or job.leaving)
+        and (done or job.request != plan.request or job.attempt <= failed)
+    )

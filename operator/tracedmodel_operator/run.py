@@ -241,9 +241,9 @@ class _Loop:
         exported = _find(self.status, EXPORTED)
         stopped = _find(self.status, STALLED)
         backing_off = exported is not None and exported.reason == BACKING_OFF
-        if stopped is None and not backing_off:
-            return
         failure = self.status.last_failure
+        if stopped is None and not backing_off and failure is None:
+            return
         reason = failure.reason if failure else stopped.reason if stopped else BACKING_OFF
         message = failure.message if failure else stopped.message if stopped else ""
         log = self._cluster.last_words()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tracedmodel_api import __version__
 from tracedmodel_api.types import Target
+from tracedmodel_operator.quantities import canonical
 
 Toleration = dict[str, str]
+Quantities = dict[str, Annotated[str, AfterValidator(canonical)]]
 
 
 class TargetSettings(BaseModel):
@@ -18,12 +20,20 @@ class TargetSettings(BaseModel):
 
     exporter_image: str
     server_image: str
-    export_resources: dict[str, str]
-    serving_resources: dict[str, str]
+    export_resources: Quantities
+    serving_resources: Quantities
     node_selector: dict[str, str] = {}
+    """Labels of the nodes that serving pods run on."""
     tolerations: list[Toleration] = []
+    """Taints of nodes that serving pods may run on."""
     instance_types: list[str] = []
     """Serving pods run on nodes of these instance types alone; empty: on any."""
+    priority_class_name: str | None = None
+    """Priority class of serving pods."""
+    export_node_selector: dict[str, str] = {}
+    """Labels of the nodes that exporter pods run on; those need no accelerator, whatever the target."""
+    export_tolerations: list[Toleration] = []
+    """Taints of nodes that exporter pods may run on."""
 
 
 def _cpu() -> TargetSettings:
@@ -63,6 +73,11 @@ class Settings(BaseSettings):
         "aws.amazon.com/neuroncore"
     )
     """How the cluster's device plugin offers NeuronCores: one by one, or by chips of four."""
+    neuron_scheduler_name: str | None = None
+    """The scheduler with Neuron's extension, which finds neighbouring cores for pods that get a part of a node; None:
+    there is none, and pods that need more than one device get nodes of their own size."""
+    image_pull_secrets: list[str] = []
+    """Secrets with registry credentials; each namespace with a TracedModel has them under these names."""
     serving_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     serving_port: int = 8080
     hub_cache: str | None = "/scratch/hub"
@@ -70,11 +85,32 @@ class Settings(BaseSettings):
     drain_seconds: int = 5
     """How long a server goes on accepting after it was told to stop, until no one is sent to it any more."""
     grace_seconds: int = 25
-    """How long a server then has to finish what it accepted."""
+    """How long a server then has to finish what it accepted, at least: longer where a full queue takes longer."""
     backoff_seconds: int = 10
     """Wait after the first passing failure of an export; it doubles with each more."""
     max_backoff_seconds: int = 600
     kept_indexes: int = 3
+    """Artifacts of a resource whose index is kept, the served one included: a spec goes back to them at once."""
+    namespaces: list[str] = []
+    """Namespaces that are watched; empty: all."""
+    namespace: str | None = None
+    """The operator's own, where its Lease is; by default that of its service account."""
+    lease_name: str = "tracedmodel-operator"
+    workers: int = 16
+    """How many resources are looked at at a time."""
+    reconcile_seconds: int = 60
+    """How long one look may take."""
+    resync_seconds: int = 300
+    """How often everything is listed, to find what no watch told of."""
+    health_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
+    health_port: int = 8081
+    """Port of /healthz, /readyz and /metrics; 0: any that is free."""
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    job_ttl_seconds: int = 3600
+    """How long a finished Job stays, with its log, once its outcome is on record."""
+    max_concurrent_rollouts: int = 10
+    """How many resources may have their serving pods replaced at a time, across the cluster."""
 
     def target(self, target: Target) -> TargetSettings:
         """Return the settings of a target."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Literal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.report import Row, shorten
@@ -21,150 +21,63 @@ from tracedmodel_api.status import (
     ServingStatus,
     Status,
 )
-from tracedmodel_api.types import Strategy, TracedModel
+from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.artifacts import Artifact
 from tracedmodel_operator.names import serving_selector
-from tracedmodel_operator.observe import Observation, PodEnd, Serving
+from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.plan import Plan
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """A condition before its times: True or not, why, and in a sentence."""
-
-    true: bool
-    reason: str
-    message: str
-
-
-def _yes(reason: str, message: str) -> _Verdict:
-    return _Verdict(true=True, reason=reason, message=message)
-
-
-def _no(reason: str, message: str) -> _Verdict:
-    return _Verdict(true=False, reason=reason, message=message)
+from tracedmodel_operator.verdicts import Verdict, judge_rollout, obstacle, spell, verdicts
 
 
 def make_status(resource: TracedModel, observation: Observation, plan: Plan) -> Status:
     """Return the status. Of what the plan sets in motion nothing counts before it was observed."""
-    now = _spell(observation.now)
-    exported = _exported(resource, plan)
-    rollout = _rollout(observation.serving, plan)
-    available = _available(resource, observation.serving)
-    verdicts = _verdicts(resource, exported, rollout, available, plan)
+    now = spell(observation.now)
+    found = verdicts(resource, observation, plan)
     serving = observation.serving
+    failure = _failure(observation, plan, now)
     return Status(
         observed_generation=resource.metadata.generation,
         last_handled_requested_at=shorten(resource.requested_at, MAX_REQUESTED_AT) or None,
-        conditions=[_condition(resource, kind, verdict, now) for kind, verdict in verdicts.items()],
+        conditions=[_condition(resource, kind, verdict, now) for kind, verdict in found.items()],
         model=_model(resource, plan),
-        export=_export(resource, plan),
+        export=_export(resource, plan, now),
         artifact=_artifact(resource, plan.artifact, now) or resource.status.artifact,
-        serving=_serving(resource, observation, plan, rolled_out=rollout.true),
+        serving=_serving(resource, observation, plan),
         replicas=serving.replicas if serving else 0,
         ready_replicas=serving.ready if serving else 0,
         selector=",".join(f"{k}={v}" for k, v in sorted(serving_selector(resource).items())),
-        last_failure=_last_failure(resource, observation, plan, now),
+        last_failure=_unless_same(resource.status.last_failure, failure),
         failures=_failures(resource, plan),
     )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def invalid_status(item: Mapping[str, Any], error: Exception, now: datetime) -> dict[str, Any]:
+    """Return the status of a resource that cannot be read: what stood there, and that nothing is done."""
+    before = item.get("status") or {}
+    old = {condition["type"]: condition for condition in before.get("conditions") or ()}
+    generation = item["metadata"].get("generation", 0)
+    made = {}
+    unknown = {kind: "Unknown" for kind in (c.EXPORTED, c.AVAILABLE) if kind not in old}
+    for kind, value in {c.READY: "False", c.STALLED: "True", **unknown}.items():
+        kept = old.get(kind, {})
+        moment = kept["lastTransitionTime"] if kept.get("status") == value else spell(now)
+        made[kind] = {
+            "type": kind,
+            "status": value,
+            "reason": c.INVALID_SPEC,
+            "message": shorten(str(error), MAX_MESSAGE),
+            "observedGeneration": generation,
+            "lastTransitionTime": moment,
+        }
+    old.pop(c.RECONCILING, None)
+    return {
+        **before,
+        "observedGeneration": generation,
+        "conditions": [*made.values(), *(v for k, v in old.items() if k not in made)],
+    }
 
 
-def _spell(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _exported(resource: TracedModel, plan: Plan) -> _Verdict:
-    """Say whether an artifact answers this generation."""
-    if plan.artifact is not None:
-        count = len(plan.artifact.index.graphs)
-        digest = plan.artifact.digest[:12]
-        return _yes(c.PUBLISHED, f"artifact {digest} with {_counted(count, 'verified bucket')}")
-    if plan.problem is not None and plan.problem.terminal:
-        return _no(plan.problem.reason, plan.problem.message)
-    if plan.problem is not None:
-        at = plan.problem.retry_at
-        again = f"; next attempt at {_spell(at)}" if at else ""
-        return _no(c.BACKING_OFF, f"{plan.problem.reason}: {plan.problem.message}{again}")
-    if plan.exporting is not None and plan.exporting.running:
-        why = plan.exporting.why.message
-        return _no(c.EXPORT_RUNNING, f"attempt {plan.exporting.attempt} runs: {why}")
-    if resource.spec.suspend:
-        return _no(c.SUSPENDED_BY_USER, "an export is needed, but spec.suspend is set")
-    why = plan.exporting.why.message if plan.exporting else ""
-    return _no(c.EXPORT_PENDING, f"an export is about to start: {why}")
-
-
-def _rollout(serving: Serving | None, plan: Plan) -> _Verdict:
-    """Say whether the wanted artifact is served by all wanted replicas."""
-    if plan.serving is None or serving is None or serving.artifact != plan.serving.digest:
-        return _no(c.ROLLOUT_IN_PROGRESS, "the serving pods are about to be started or replaced")
-    if serving.failure is not None and serving.updated and serving.available < serving.wanted:
-        end: PodEnd = serving.failure
-        return _no(end.reason(), f"a server ended: {end.sentence()}")
-    if serving.deadline_exceeded:
-        return _no(c.ROLLOUT_FAILED, "the serving pods made no progress within the deadline")
-    wanted = serving.wanted if plan.replicas is None else plan.replicas
-    settled = serving.current and serving.replicas == serving.updated == serving.wanted == wanted
-    if settled and serving.available >= wanted:
-        return _yes(c.SUCCEEDED, f"{_counted(serving.available, 'replica')} up")
-    return _no(
-        c.ROLLOUT_IN_PROGRESS,
-        f"{serving.available} of {wanted} replicas are available, {serving.updated} updated",
-    )
-
-
-def _available(resource: TracedModel, serving: Serving | None) -> _Verdict:
-    """Say whether some verified artifact answers."""
-    if serving is None:
-        return _no(c.NOTHING_EXPORTED, "nothing is served yet")
-    if serving.available > 0:
-        return _yes(
-            c.REPLICAS_AVAILABLE, f"{serving.available} of {serving.wanted} replicas are available"
-        )
-    if serving.wanted == 0:
-        return _yes(c.SCALED_TO_ZERO, "no replica is wanted")
-    in_place = resource.spec.serving.rollout.strategy is Strategy.IN_PLACE
-    reason = c.IN_PLACE_ROLLOUT if in_place and serving.updated else c.REPLICAS_UNAVAILABLE
-    return _no(reason, f"0 of {serving.wanted} replicas are available")
-
-
-def _verdicts(
-    resource: TracedModel, exported: _Verdict, rollout: _Verdict, available: _Verdict, plan: Plan
-) -> dict[str, _Verdict]:
-    """Return all conditions that stand, Ready first."""
-    served = (
-        plan.artifact is None or plan.serving is None or plan.artifact.digest == plan.serving.digest
-    )
-    blocker = exported if not exported.true else rollout if not (rollout.true and served) else None
-    stalled = _stalled(exported, rollout, plan)
-    if blocker is not None and blocker.true:
-        blocker = _no(c.SUSPENDED_BY_USER, "the rollout waits, because spec.suspend is set")
-    ready = blocker or _yes(c.SUCCEEDED, f"{exported.message}; {rollout.message}")
-    found = {c.READY: ready, c.EXPORTED: exported, c.AVAILABLE: available}
-    if stalled is not None:
-        found[c.STALLED] = stalled
-    elif not ready.true and ready.reason != c.SUSPENDED_BY_USER:
-        found[c.RECONCILING] = _yes(ready.reason, ready.message)
-    if resource.spec.suspend:
-        found[c.SUSPENDED] = _yes(c.SUSPENDED_BY_USER, "spec.suspend is set")
-    return found
-
-
-def _stalled(exported: _Verdict, rollout: _Verdict, plan: Plan) -> _Verdict | None:
-    """Say why nothing more will happen by itself, if that is so."""
-    if plan.problem is not None and plan.problem.terminal:
-        return _yes(plan.problem.reason, plan.problem.message)
-    going_on = (c.SUCCEEDED, c.ROLLOUT_IN_PROGRESS)
-    if exported.true and not rollout.true and rollout.reason not in going_on:
-        return _yes(rollout.reason, rollout.message)
-    return None
-
-
-def _condition(resource: TracedModel, kind: str, verdict: _Verdict, now: str) -> Condition:
+def _condition(resource: TracedModel, kind: str, verdict: Verdict, now: str) -> Condition:
     """Return a condition; its transition time moves only with its status."""
     status: Literal["True", "False"] = "True" if verdict.true else "False"
     before = next((old for old in resource.status.conditions if old.type == kind), None)
@@ -186,19 +99,27 @@ def _model(resource: TracedModel, plan: Plan) -> ModelStatus | None:
     return ModelStatus(revision=report.revision, parameters=report.parameters)
 
 
-def _export(resource: TracedModel, plan: Plan) -> ExportStatus | None:
-    """Return the request under way: its attempts, and the commit that its first report resolved it to."""
-    if not plan.fingerprint:
-        return resource.status.export
+def _export(resource: TracedModel, plan: Plan, now: str) -> ExportStatus | None:
+    """Return the last export: its attempts, how it failed, and the commit that its first report resolved it to."""
     before = resource.status.export
+    if not plan.fingerprint:
+        return before
     if before is None or before.fingerprint != plan.fingerprint:
         before = ExportStatus(fingerprint=plan.fingerprint)
-    changes: dict[str, object] = {}
-    if plan.exporting is not None:
-        changes["attempt"] = plan.exporting.attempt
     if plan.artifact is not None:
-        changes["revision"] = plan.artifact.report.revision
-    return before.model_copy(update=changes)
+        return before.model_copy(update={"revision": plan.artifact.report.revision})
+    if plan.exporting is None:
+        return before
+    failure = _of_problem(plan, now)
+    retry_at = plan.problem.retry_at if plan.problem else None
+    return before.model_copy(
+        update={
+            "request": plan.request,
+            "attempt": plan.exporting.attempt,
+            "failure": _unless_same(before.failure, failure) if failure else None,
+            "retry_time": spell(retry_at) if retry_at else None,
+        }
+    )
 
 
 def _artifact(resource: TracedModel, artifact: Artifact | None, now: str) -> ArtifactStatus | None:
@@ -235,43 +156,67 @@ def _bucket(row: Row) -> BucketStatus:
     )
 
 
-def _serving(
-    resource: TracedModel, observation: Observation, plan: Plan, *, rolled_out: bool
-) -> ServingStatus | None:
-    if observation.serving is None:
+def _serving(resource: TracedModel, observation: Observation, plan: Plan) -> ServingStatus | None:
+    serving, metadata = observation.serving, resource.metadata
+    if serving is None:  # gone for a moment: what to return to is still to be known
+        return resource.status.serving
+    before = resource.status.serving or ServingStatus()
+    changes: dict[str, object] = {
+        "url": f"http://{metadata.name}.{metadata.namespace}.svc",
+        "rejected": plan.rejected,
+    }
+    if plan.serving is not None and judge_rollout(observation, plan).true:
+        changes |= {"artifact_digest": plan.serving.digest, "proved_digest": plan.serving.digest}
+    elif any(pod.ready for pod in serving.own_pods()):
+        changes["proved_digest"] = serving.artifact
+    return before.model_copy(update=changes)
+
+
+def _of_problem(plan: Plan, now: str) -> Failure | None:
+    problem = plan.problem
+    if problem is None:
         return None
-    before = resource.status.serving
-    digest = before.artifact_digest if before else None
-    if rolled_out and plan.serving is not None:
-        digest = plan.serving.digest
-    metadata = resource.metadata
-    return ServingStatus(
-        artifact_digest=digest, url=f"http://{metadata.name}.{metadata.namespace}.svc"
-    )
+    return _told(problem.reason, problem.message, problem.exit_code, now)
 
 
-def _last_failure(
-    resource: TracedModel, observation: Observation, plan: Plan, now: str
-) -> Failure | None:
-    """Return what went wrong last; it stays after it was overcome, as history."""
-    before = resource.status.last_failure
-    end = observation.serving.failure if observation.serving else None
+def _failure(observation: Observation, plan: Plan, now: str) -> Failure | None:
+    """Return what is wrong now, if anything is."""
     if plan.problem is not None:
-        found = (plan.problem.reason, plan.problem.message, plan.problem.exit_code)
-    elif end is not None:
-        found = (end.reason(), end.sentence(), end.exit_code)
-    else:
+        return _of_problem(plan, now)
+    if plan.exporting and plan.exporting.trouble:
+        told = plan.exporting.trouble
+        return _told(told.reason, told.message, None, now)
+    serving = observation.serving
+    if serving is None or serving.settled():
+        return None
+    verdict = obstacle(serving)
+    ends = [pod.end for pod in serving.own_pods() if pod.end and not pod.ready]
+    code = ends[0].exit_code if ends else None
+    return _told(verdict.reason, verdict.message, code, now) if verdict else None
+
+
+def _told(reason: str, message: str, exit_code: int | None, now: str) -> Failure:
+    short = shorten(message, MAX_MESSAGE)
+    return Failure(reason=reason, message=short, exit_code=exit_code, time=now)
+
+
+def _unless_same(before: Failure | None, found: Failure | None) -> Failure | None:
+    """Return the newest failure; it stays after it was overcome, as history, and its time is when it came."""
+    if found is None:
         return before
-    reason, message, code = found
-    message = shorten(message, MAX_MESSAGE)
-    if before and (before.reason, before.message, before.exit_code) == (reason, message, code):
+    if before and found.model_copy(update={"time": before.time}) == before:
         return before
-    return Failure(reason=reason, message=message, exit_code=code, time=now)
+    return found
 
 
 def _failures(resource: TracedModel, plan: Plan) -> int:
-    """Return failures in a row of the request under way: every attempt before the one that runs."""
-    if plan.artifact is not None or plan.exporting is None:
-        return 0 if plan.artifact is not None else resource.status.failures
-    failed = plan.problem is not None and plan.problem.exit_code is not None
-    return plan.exporting.attempt if failed else max(0, plan.exporting.attempt - 1)
+    """Return failures in a row of the request under way."""
+    if plan.artifact is not None:
+        return 0
+    if plan.exporting is None:
+        return resource.status.failures
+    failed, export = plan.problem is not None, resource.status.export
+    if export is None or export.request != plan.request:
+        return int(failed)
+    counted = export.failure is not None and export.attempt == plan.exporting.attempt
+    return resource.status.failures + (failed and not counted)

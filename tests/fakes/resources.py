@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pods
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.report import Report, Row
 from tracedmodel_api.status import Status
 from tracedmodel_api.types import TracedModel
-from tracedmodel_operator.observe import Observation, observe
+from tracedmodel_operator.observe import Observation, Refusal, observe
 from tracedmodel_operator.plan import Plan, make_plan
+from tracedmodel_operator.project import project
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.status import make_status
+from tracedmodel_operator.stores import StoreRef
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 COMMIT = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 SETTINGS = Settings(default_store_url="s3://models/{namespace}")
+STORE = StoreRef("s3://models/search", "s3://models/search")
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -111,15 +116,24 @@ class World:
         self.now = NOW
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.deleted: list[tuple[str, str]] = []
+        self.refusals: tuple[Refusal, ...] = ()
+        self.rollouts_elsewhere = 0
         self.plan = Plan()
 
     def observe(self) -> Observation:
-        return observe(self.objects.values(), self.now)
+        """Return the snapshot, made of what the operator keeps of the objects."""
+        observation = observe(map(project, self.objects.values()), self.now)
+        return replace(
+            observation, refusals=self.refusals, rollouts_elsewhere=self.rollouts_elsewhere
+        )
 
     def turn(self) -> Plan:
         """Plan, write the status, and carry the plan out, as the operator does."""
         observation = self.observe()
         self.plan = make_plan(self.resource, observation, self.settings)
+        if self.plan.listen:
+            observation = observation.heard(self.plan.listen)
+            self.plan = make_plan(self.resource, observation, self.settings)
         status = make_status(self.resource, observation, self.plan)
         self.resource = self.resource.model_copy(update={"status": status})
         for key in self.plan.delete:
@@ -127,7 +141,17 @@ class World:
             self.deleted.append(key)
         for child in (*self.plan.create, *self.plan.apply):
             self._apply(dict(child))
+        for name in self.plan.expire:
+            self.objects["Job", name]["spec"]["ttlSecondsAfterFinished"] = 1
+        self._scale()
         return self.plan
+
+    def _scale(self) -> None:
+        deployment = self.objects.get(("Deployment", self.resource.metadata.name))
+        wanted = self.plan.replicas
+        if deployment and wanted is not None and deployment["spec"]["replicas"] != wanted:
+            deployment["spec"] = {**deployment["spec"], "replicas": wanted}
+            deployment["metadata"]["generation"] += 1
 
     def settle(self) -> Plan:
         """Turn until nothing changes."""
@@ -143,8 +167,7 @@ class World:
         child["metadata"] = {**child["metadata"], "creationTimestamp": made}
         if child["kind"] == "Deployment":
             replicas = old.get("spec", {}).get("replicas", 1)
-            wanted = replicas if self.plan.replicas is None else self.plan.replicas
-            child["spec"] = {**child["spec"], "replicas": wanted}
+            child["spec"] = {**child["spec"], "replicas": replicas}
         generation = old.get("metadata", {}).get("generation", 0)
         changed = child.get("spec") != old.get("spec")
         child["metadata"]["generation"] = generation + changed
@@ -165,32 +188,32 @@ class World:
         (job,) = [o for (kind, _), o in self.objects.items() if kind == "Job" and "status" not in o]
         return job
 
-    def finish(self, *ends: Report | tuple[int, str]) -> None:
+    def finish(self, *ends: pods.End) -> None:
         """End the newest Job with a report a pod, or with an exit code and the kubelet's word."""
-        job = self.job()
-        codes = []
         for number, end in enumerate(ends):
-            code, word, text = _end(end)
-            codes.append(code)
-            name = f"{job['metadata']['name']}-{number}"
-            ended = {"exitCode": code, "reason": word, "message": text}
-            self.objects["Pod", name] = {
-                "kind": "Pod",
-                "metadata": {
-                    "name": name,
-                    "labels": {"batch.kubernetes.io/job-name": job["metadata"]["name"]},
-                },
-                "status": {"containerStatuses": [{"state": {"terminated": ended}}]},
-            }
-        kind = "Failed" if any(codes) or not ends else "Complete"
+            status = {"containerStatuses": [{"state": pods.terminated(end)}]}
+            self.export_pod(status, number)
+        self.end_job("Failed" if not ends or any(map(pods.exit_code, ends)) else "Complete")
+
+    def end_job(self, kind: str, **told: Any) -> None:
+        """Give the newest Job the condition that says how it ended."""
         moment = self.now.isoformat().replace("+00:00", "Z")
-        job["status"] = {
-            "conditions": [{"type": kind, "status": "True", "lastTransitionTime": moment}]
-        }
+        condition = {"type": kind, "status": "True", "lastTransitionTime": moment, **told}
+        self.job()["status"] = {"conditions": [condition]}
+
+    def export_pod(self, status: dict[str, Any], number: int = 0) -> None:
+        """Give the newest Job a pod."""
+        job = self.job()
+        name = f"{job['metadata']['name']}-{number}"
+        self.objects["Pod", name] = pods.of_job(job, name, status)
+
+    def deployment(self) -> dict[str, Any]:
+        """Return the Deployment."""
+        return self.objects["Deployment", self.resource.metadata.name]
 
     def serve(self, ready: int = 1, **status: Any) -> None:
         """Bring the Deployment's pods up."""
-        deployment = self.objects["Deployment", self.resource.metadata.name]
+        deployment = self.deployment()
         wanted = deployment["spec"]["replicas"]
         counts = {
             "replicas": wanted,
@@ -201,16 +224,14 @@ class World:
         counts["observedGeneration"] = deployment["metadata"]["generation"]
         deployment["status"] = {**counts, **status}
 
-    def crash(self, end: Report | tuple[int, str]) -> None:
-        """End a server of the Deployment's template."""
-        deployment = self.objects["Deployment", self.resource.metadata.name]
-        code, word, text = _end(end)
-        ended = {"exitCode": code, "reason": word, "message": text}
-        self.objects["Pod", "server-1"] = {
-            "kind": "Pod",
-            "metadata": {"name": "server-1", **deployment["spec"]["template"]["metadata"]},
-            "status": {"containerStatuses": [{"lastState": {"terminated": ended}}]},
-        }
+    def crash(self, end: pods.End, times: int = 1, node: str = "node-1") -> None:
+        """End a server of the Deployment's template on a node, so many times."""
+        self.server_pod(pods.crashed(end, times), node)
+
+    def server_pod(self, status: dict[str, Any], node: str = "node-1") -> None:
+        """Give the Deployment's template a pod on a node."""
+        name = f"server-{node}"
+        self.objects["Pod", name] = pods.of_deployment(self.deployment(), name, node, status)
 
     def later(self, seconds: float) -> None:
         """Let time pass."""
@@ -222,12 +243,3 @@ class World:
             c.type: c.reason if c.status == "True" else f"!{c.reason}"
             for c in self.resource.status.conditions
         }
-
-
-def _end(end: Report | tuple[int, str]) -> tuple[int, str, str]:
-    from tracedmodel_api.report import REASONS  # noqa: PLC0415
-
-    if isinstance(end, tuple):
-        return (*end, "")
-    code = REASONS[end.reason].exit_code if end.reason else 0
-    return code, "Completed" if code == 0 else "Error", end.to_bytes().decode()

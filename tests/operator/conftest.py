@@ -1,6 +1,20 @@
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write tests/operator/golden anew, for a person to read",
+    )
+
+
+@pytest.fixture
+def update_golden(request):
+    # A run of more than this folder reads this file too late to have the option.
+    return request.config.getoption("--update-golden", default=False)
+
+
 @pytest.fixture
 def tiny_model(tmp_path_factory):
     """Build a small seeded BERT for a task and return its folder."""

@@ -1,6 +1,6 @@
 import pytest
 
-from resources import report, resource, row
+from resources import STORE, report, resource, row
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.manifest import Limits
 from tracedmodel_operator.artifacts import (
@@ -22,8 +22,8 @@ def test_one_report_is_merged_to_itself():
 
 def test_the_order_of_pods_changes_no_digest():
     one, two = report(SMALL), report(LARGE)
-    ours = compose(resource(), BASE, merge((one, two)))
-    theirs = compose(resource(), BASE, merge((two, one)))
+    ours = compose(resource(), BASE, merge((one, two)), STORE)
+    theirs = compose(resource(), BASE, merge((two, one)), STORE)
     assert ours.digest == theirs.digest
 
 
@@ -38,18 +38,23 @@ def test_reports_of_different_models_are_not_merged(other):
 
 
 def test_an_artifact_holds_the_wanted_buckets_alone():
-    artifact = compose(resource(), BASE, report(SMALL, Bucket(2, 32), LARGE))
+    artifact = compose(resource(), BASE, report(SMALL, Bucket(2, 32), LARGE), STORE)
     assert [found.bucket for found in artifact.report.rows] == [SMALL, LARGE]
     assert artifact.index.graphs == tuple(found.digest for found in artifact.report.rows)
 
 
 def test_the_tolerance_is_part_of_the_artifact():
     loose = resource({"export": {"tolerance": {"absolute": "0.5"}}})
-    assert compose(resource(), BASE, report()).digest != compose(loose, BASE, report()).digest
+    assert (
+        compose(resource(), BASE, report(), STORE).digest
+        != compose(loose, BASE, report(), STORE).digest
+    )
 
 
 def test_how_often_a_graph_was_published_before_is_no_part_of_the_artifact():
-    assert compose(resource(), BASE, report(cached=2)) == compose(resource(), BASE, report())
+    assert compose(resource(), BASE, report(cached=2), STORE) == compose(
+        resource(), BASE, report(), STORE
+    )
 
 
 def test_tells_which_buckets_a_report_holds():

@@ -143,9 +143,10 @@ def test_a_server_that_ends_is_told_with_the_end_of_its_log(cluster, free_port, 
     broken = deployment(free_port, "a", tmp_path / "seen")
     index = {"kind": "ConfigMap", "metadata": {"name": "index"}, "data": {}}
     cluster.carry_out(Plan(apply=(index, broken)))
-    serving = wait_for(cluster, lambda o: o.serving.failure).serving
-    assert serving.failure.exit_code == 1
-    assert "FileNotFoundError" in serving.failure.sentence()
+    seen = wait_for(cluster, lambda o: o.serving.pods and o.serving.pods[0].end)
+    end = seen.serving.pods[0].end
+    assert end.exit_code == 1
+    assert "FileNotFoundError" in end.sentence()
 
 
 def test_what_ignores_the_request_to_stop_is_killed(cluster, tmp_path):

@@ -82,23 +82,19 @@ def test_config_maps_that_hold_no_index_of_this_version_do_not_count():
 
 def test_a_deployment_without_status_serves_nothing_yet():
     serving = exported().observe().serving
-    assert (serving.ready, serving.available, serving.failure) == (0, 0, None)
+    assert (serving.ready, serving.available, serving.pods) == (0, 0, ())
 
 
-def test_a_failed_server_of_another_template_is_no_failure_of_this_one():
+def test_a_server_of_another_template_is_not_the_deployments_own():
     world = exported()
     world.crash(failed("ProofFailed"))
-    assert world.observe().serving.failure.reason() == "ProofFailed"
-    world.objects["Pod", "server-1"]["metadata"]["annotations"] = {
+    (pod,) = world.observe().serving.own_pods()
+    assert (pod.end.reason(), pod.node, pod.endings) == ("ProofFailed", "node-1", 1)
+    world.objects["Pod", pod.name]["metadata"]["annotations"] = {
         "tracedmodel.dev/artifact": "0" * 64
     }
-    assert world.observe().serving.failure is None
-
-
-def test_a_server_that_was_told_to_stop_did_not_fail():
-    world = exported()
-    world.crash((0, "Completed"))
-    assert world.observe().serving.failure is None
+    serving = world.observe().serving
+    assert (serving.own_pods(), len(serving.pods)) == ((), 1)
 
 
 def test_nothing_is_observed_where_nothing_is():

@@ -1,6 +1,6 @@
 import pytest
 
-from resources import report, resource
+from resources import STORE, report, resource
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_operator.artifacts import compose
 from tracedmodel_operator.policies import (
@@ -16,7 +16,7 @@ BASE = "f" * 64
 
 def question(wanted=None, have=None, fingerprint=BASE) -> Question:
     """An artifact that was made for ``have``, and a resource that wants ``wanted``."""
-    artifact = compose(resource(have), BASE, report())
+    artifact = compose(resource(have), BASE, report(), STORE)
     return Question(resource(wanted), fingerprint, artifact)
 
 
@@ -48,6 +48,7 @@ def test_a_stricter_tolerance_than_was_measured_is_a_reason(stricter):
         resource(),
         BASE,
         report(rows=(report().rows[0].__class__(Bucket(1, 32), "a" * 64, 1, 1e-6, 0.995),)),
+        STORE,
     )
     wanted = resource(
         {
@@ -74,7 +75,7 @@ def test_a_looser_tolerance_is_none():
 
 def test_figures_that_are_not_known_keep_no_stricter_tolerance():
     unknown = tuple(row.__class__(row.bucket, row.digest, row.size) for row in report().rows)
-    artifact = compose(resource(), BASE, report(rows=unknown))
+    artifact = compose(resource(), BASE, report(rows=unknown), STORE)
     stricter = resource(tolerance(absolute="1e-5"))
     assert tolerance_tightened(Question(stricter, BASE, artifact)) is not None
 
@@ -84,8 +85,8 @@ def test_without_any_artifact_everything_is_to_be_exported():
 
 
 def test_one_artifact_of_many_that_answers_is_enough():
-    other = compose(resource(), "e" * 64, report())
-    right = compose(resource(), BASE, report())
+    other = compose(resource(), "e" * 64, report(), STORE)
+    right = compose(resource(), BASE, report(), STORE)
     assert why_export(resource(), BASE, (other, right)) is None
 
 
@@ -94,6 +95,7 @@ def test_the_reason_is_that_of_the_newest_artifact():
         resource({"export": {"buckets": [{"batchSize": 1, "sequenceLength": 32}]}}),
         BASE,
         report(Bucket(1, 32)),
+        STORE,
     )
-    older = compose(resource(), "e" * 64, report())
+    older = compose(resource(), "e" * 64, report(), STORE)
     assert why_export(resource(), BASE, (newest, older)).reason == "BucketsMissing"

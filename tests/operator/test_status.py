@@ -41,7 +41,7 @@ def rolling() -> World:
 def crashed() -> World:
     world = rolling()
     world.serve(ready=0)
-    world.crash(TERMINAL)
+    world.crash(TERMINAL, times=2)
     world.settle()
     return world
 

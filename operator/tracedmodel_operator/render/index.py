@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from tracedmodel_api.canonical import canonical_json
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator import names
 from tracedmodel_operator.artifacts import Artifact
@@ -15,7 +17,11 @@ REPORT_KEY = "report.json"
 def render_index(resource: TracedModel, artifact: Artifact) -> dict[str, Any]:
     """Return the ConfigMap. Its name and its bytes follow from the artifact's digest, so it is immutable."""
     name = names.index_name(resource, artifact.digest)
-    annotations = {names.FINGERPRINT: artifact.fingerprint, names.ARTIFACT: artifact.digest}
+    annotations = {
+        names.FINGERPRINT: artifact.fingerprint,
+        names.ARTIFACT: artifact.digest,
+        names.STORE: canonical_json(asdict(artifact.store)).decode(),
+    }
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

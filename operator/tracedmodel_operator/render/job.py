@@ -10,15 +10,11 @@ from tracedmodel_api.report import TERMINAL_EXIT_CODES
 from tracedmodel_api.request import REPORT_VARIABLE, REQUEST_VARIABLE, ExportRequest
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator import names
-from tracedmodel_operator.render import pods
+from tracedmodel_operator.render import durations, pods
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.stores import StoreRef
 
 _CONTAINER = "exporter"
-_START_SECONDS = 1800
-"""Time to pull the image and the model, before the first bucket."""
-_BUCKET_SECONDS = 600
-"""Time of one bucket beside its compilation."""
 _MODELS = "/models"
 
 
@@ -33,7 +29,10 @@ class Launch:
 
 
 def render_job(resource: TracedModel, launch: Launch, settings: Settings) -> dict[str, Any]:
-    """Return the Job. It never retries by itself: what failed is told apart by the operator, which backs off."""
+    """Return the Job. It never retries by itself: what failed is told apart by the operator, which backs off.
+
+    It has no time to live: Kubernetes may remove it once the status says how it ended, and not before.
+    """
     request = launch.request
     annotations = {
         names.FINGERPRINT: request.base_fingerprint,
@@ -41,42 +40,35 @@ def render_job(resource: TracedModel, launch: Launch, settings: Settings) -> dic
         names.ATTEMPT: str(launch.attempt),
     }
     name = names.job_name(resource, request.base_fingerprint, launch.attempt)
-    template = {
-        "metadata": {"labels": names.labels(resource, names.EXPORT)},
-        "spec": _pod(resource, launch, settings),
-    }
+    indexed = request.parallelism > 1
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": names.metadata(resource, name, names.EXPORT, annotations),
         "spec": {
-            **_completion(request.parallelism),
-            "activeDeadlineSeconds": _deadline(request),
-            "podFailurePolicy": {"rules": _failure_rules(indexed=request.parallelism > 1)},
-            "template": template,
+            **_completion(request.parallelism, indexed=indexed),
+            "activeDeadlineSeconds": durations.export_seconds(request),
+            "podFailurePolicy": {"rules": _failure_rules(indexed=indexed)},
+            # A pod that is being taken away still writes: its share begins anew when it has gone.
+            "podReplacementPolicy": "Failed",
+            "template": {
+                "metadata": {"labels": names.labels(resource, names.EXPORT)},
+                "spec": _pod(resource, launch, settings),
+            },
         },
     }
 
 
-def _completion(parallelism: int) -> dict[str, Any]:
-    if parallelism == 1:
-        return {"backoffLimit": 0, "completions": 1, "parallelism": 1}
-    return {
-        "completionMode": "Indexed",
-        "completions": parallelism,
-        "parallelism": parallelism,
-        "backoffLimitPerIndex": 0,
-    }
-
-
-def _deadline(request: ExportRequest) -> int:
-    share = -(-len(request.buckets) // request.parallelism)
-    compiling = request.compiler_timeout_seconds if request.compiler else 0
-    return _START_SECONDS + share * (_BUCKET_SECONDS + compiling)
+def _completion(parallelism: int, *, indexed: bool) -> dict[str, Any]:
+    """Return how many pods there are; of several each has its share, and one that failed ends no other."""
+    pods_wanted = {"completions": parallelism, "parallelism": parallelism}
+    if indexed:
+        return {"completionMode": "Indexed", **pods_wanted, "backoffLimitPerIndex": 0}
+    return {"completionMode": "NonIndexed", **pods_wanted, "backoffLimit": 0}
 
 
 def _failure_rules(*, indexed: bool) -> list[dict[str, Any]]:
-    """A pod that the cluster took away is made anew; one that ended for good ends its share."""
+    """Return what follows from a pod's end: taken away by the cluster, it is made anew; failed for good, it is not."""
     return [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {
@@ -94,32 +86,47 @@ def _pod(resource: TracedModel, launch: Launch, settings: Settings) -> dict[str,
     target = settings.target(resource.spec.target)
     model = resource.spec.model
     claim = urlsplit(model.source).netloc if model.source.startswith("pvc://") else None
-    mounts = [pods.scratch_mount(), *pods.store_mount(launch.store, read_only=False)]
-    volumes = [pods.scratch_volume(), *pods.store_volume(launch.store)]
-    if claim:
-        mounts.append({"name": "model", "mountPath": _MODELS, "readOnly": True})
-        source = {"claimName": claim, "readOnly": True}
-        volumes.append({"name": "model", "persistentVolumeClaim": source})
-    container = {
+    return {
+        **pods.pod_basics(resource, settings),
+        **pods.nodes(target.export_node_selector, target.export_tolerations),
+        "restartPolicy": "Never",
+        "containers": [_container(resource, launch, settings, claim)],
+        "volumes": [
+            pods.scratch_volume(),
+            *pods.store_volume(launch.store),
+            *_model_volume(claim),
+        ],
+    }
+
+
+def _container(
+    resource: TracedModel, launch: Launch, settings: Settings, claim: str | None
+) -> dict[str, Any]:
+    target = settings.target(resource.spec.target)
+    wanted = pods.quantities(resource.spec.export.resources, target.export_resources)
+    return {
         "name": _CONTAINER,
         "image": target.exporter_image,
         "command": ["tracedmodel", "export"],
         "env": pods.environment(_variables(launch, settings)),
-        "envFrom": pods.secrets(model.credentials_secret_name, launch.store.secret),
-        "resources": pods.resources(resource.spec.export.resources, target.export_resources),
+        **pods.secrets(resource.spec.model.credentials_secret_name, launch.store.secret),
+        "resources": pods.resources(wanted),
         "securityContext": pods.CONTAINER_SECURITY,
         "terminationMessagePath": pods.REPORT_FILE,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": mounts,
+        "volumeMounts": [
+            pods.scratch_mount(),
+            *pods.store_mount(launch.store, read_only=False),
+            *([{"name": "model", "mountPath": _MODELS, "readOnly": True}] if claim else []),
+        ],
     }
-    return {
-        **pods.pod_basics(resource),
-        "restartPolicy": "Never",
-        # Neuron's compiler is x86-64 alone, and graphs for CPUs are proved on the architecture that serves them.
-        "nodeSelector": {"kubernetes.io/arch": "amd64"} | target.node_selector,
-        "containers": [container],
-        "volumes": volumes,
-    }
+
+
+def _model_volume(claim: str | None) -> list[dict[str, Any]]:
+    if claim is None:
+        return []
+    source = {"claimName": claim, "readOnly": True}
+    return [{"name": "model", "persistentVolumeClaim": source}]
 
 
 def _variables(launch: Launch, settings: Settings) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tracedmodel_api.types import Resources, TracedModel
-from tracedmodel_operator.settings import TargetSettings
+from tracedmodel_operator.quantities import canonical
+from tracedmodel_operator.settings import Settings, Toleration
 from tracedmodel_operator.stores import MOUNT, StoreRef
 
 Document = dict[str, Any]
@@ -13,6 +14,8 @@ Document = dict[str, Any]
 SCRATCH = "/scratch"
 REPORT_FILE = "/dev/termination-log"
 _USER = 65532
+_ARCHITECTURE = {"kubernetes.io/arch": "amd64"}
+"""Neuron's compiler is for x86-64 alone, and graphs for CPUs are measured on the architecture that serves them."""
 
 CONTAINER_SECURITY: Document = {
     "allowPrivilegeEscalation": False,
@@ -24,6 +27,8 @@ POD_SECURITY: Document = {
     "runAsUser": _USER,
     "runAsGroup": _USER,
     "fsGroup": _USER,
+    # Else the kubelet would go through every file of a shared store before each start.
+    "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
@@ -33,16 +38,20 @@ def environment(variables: dict[str, str]) -> list[Document]:
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
-def secrets(*names: str | None) -> list[Document]:
-    """Return the secrets whose keys become environment variables; the kubelet reads them, the operator never does."""
-    return [{"secretRef": {"name": name}} for name in dict.fromkeys(names) if name]
+def secrets(*names: str | None) -> Document:
+    """Return the field that makes variables of secrets' keys; the kubelet reads them, the operator never does."""
+    found = [{"secretRef": {"name": name}} for name in dict.fromkeys(names) if name]
+    return {"envFrom": found} if found else {}
 
 
-def resources(wanted: Resources | None, default: dict[str, str]) -> Document:
+def quantities(wanted: Resources | None, default: dict[str, str]) -> dict[str, str]:
+    """Return the wanted resources, the rest by default, spelt as an API server keeps them."""
+    chosen = {name: quantity for name, quantity in wanted or () if quantity is not None}
+    return {name: canonical(quantity) for name, quantity in {**default, **chosen}.items()}
+
+
+def resources(chosen: dict[str, str]) -> Document:
     """Return requests and limits, alike."""
-    chosen = dict(default)
-    if wanted is not None:
-        chosen |= {name: str(value) for name, value in wanted if value is not None}
     return {"requests": dict(chosen), "limits": dict(chosen)}
 
 
@@ -70,16 +79,22 @@ def store_mount(store: StoreRef, *, read_only: bool) -> list[Document]:
     return [{"name": "store", "mountPath": MOUNT} | ({"readOnly": True} if read_only else {})]
 
 
-def pod_basics(resource: TracedModel) -> Document:
+def pod_basics(resource: TracedModel, settings: Settings) -> Document:
     """Return the fields that every pod has: no API token, the wanted service account, no root."""
     account = resource.spec.service_account_name
+    pulling = [{"name": name} for name in settings.image_pull_secrets]
     return {
+        **({"serviceAccountName": account} if account else {}),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        **({"imagePullSecrets": pulling} if pulling else {}),
         "securityContext": POD_SECURITY,
-    } | ({"serviceAccountName": account} if account else {})
+    }
 
 
-def tolerations(settings: TargetSettings) -> Document:
-    """Return tolerations, if the target has any."""
-    return {"tolerations": settings.tolerations} if settings.tolerations else {}
+def nodes(selector: dict[str, str], tolerations: list[Toleration]) -> Document:
+    """Return which nodes a pod may run on."""
+    return {
+        "nodeSelector": _ARCHITECTURE | selector,
+        **({"tolerations": tolerations} if tolerations else {}),
+    }

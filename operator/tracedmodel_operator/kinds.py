@@ -1,0 +1,46 @@
+"""The kinds of objects that the operator reads and writes, and where an API server keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracedmodel_api.types import GROUP, KIND, PLURAL, VERSION
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A namespaced kind of object; ``group`` is empty for the core API."""
+
+    name: str
+    group: str
+    version: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """Return what objects of the kind carry as apiVersion."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """Return the path of one object, of all in a namespace, or of all there are."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        within = f"/namespaces/{namespace}" if namespace else ""
+        below = "".join(f"/{part}" for part in (name, subresource) if part)
+        return f"{root}{within}/{self.plural}{below}"
+
+
+TRACED_MODEL = Kind(KIND, GROUP, VERSION, PLURAL)
+JOB = Kind("Job", "batch", "v1", "jobs")
+POD = Kind("Pod", "", "v1", "pods")
+DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
+CONFIG_MAP = Kind("ConfigMap", "", "v1", "configmaps")
+SERVICE = Kind("Service", "", "v1", "services")
+DISRUPTION_BUDGET = Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
+LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
+EVENT = Kind("Event", "", "v1", "events")
+REVIEW = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
+
+CHILDREN = (JOB, POD, DEPLOYMENT, CONFIG_MAP, SERVICE, DISRUPTION_BUDGET)
+"""What belongs to a TracedModel, pods by way of a Job or a Deployment."""
+WATCHED = (TRACED_MODEL, *CHILDREN)
+BY_NAME = {kind.name: kind for kind in (*WATCHED, LEASE, EVENT)}

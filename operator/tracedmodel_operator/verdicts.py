@@ -1,0 +1,188 @@
+"""The conditions of a resource before their times: each True or not, why, and in a sentence. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from tracedmodel_api import conditions as c
+from tracedmodel_api.types import Strategy, TracedModel
+from tracedmodel_operator.exports import Exporting, Problem
+from tracedmodel_operator.observe import Observation, Refusal, Serving
+from tracedmodel_operator.plan import Plan
+from tracedmodel_operator.podstate import Pod
+
+_TWICE = 2
+"""Times that a server must end for good before it is said that it will again."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A condition before its times."""
+
+    true: bool
+    reason: str
+    message: str
+    final: bool = False
+    """Whether nothing more happens by itself."""
+
+
+def _yes(reason: str, message: str) -> Verdict:
+    return Verdict(true=True, reason=reason, message=message)
+
+
+def _no(reason: str, message: str, *, final: bool = False) -> Verdict:
+    return Verdict(true=False, reason=reason, message=message, final=final)
+
+
+def verdicts(resource: TracedModel, observation: Observation, plan: Plan) -> dict[str, Verdict]:
+    """Return all conditions that stand, Ready first. Of what the plan sets in motion nothing counts."""
+    exported = _exported(resource, observation, plan)
+    rollout = judge_rollout(observation, plan)
+    ready = _ready(exported, rollout, plan)
+    found = {
+        c.READY: ready,
+        c.EXPORTED: exported,
+        c.AVAILABLE: _available(resource, observation, plan),
+    }
+    if ready.final:
+        found[c.STALLED] = _yes(ready.reason, ready.message)
+    elif not ready.true and ready.reason != c.SUSPENDED_BY_USER:
+        found[c.RECONCILING] = _yes(ready.reason, ready.message)
+    if resource.spec.suspend:
+        found[c.SUSPENDED] = _yes(c.SUSPENDED_BY_USER, "spec.suspend is set")
+    return found
+
+
+def spell(moment: datetime) -> str:
+    """Return a moment as Kubernetes writes it, cut to whole seconds."""
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _exported(resource: TracedModel, observation: Observation, plan: Plan) -> Verdict:
+    """Say whether an artifact answers this generation."""
+    if plan.artifact is not None:
+        count = len(plan.artifact.index.graphs)
+        digest = plan.artifact.digest[:12]
+        return _yes(c.PUBLISHED, f"artifact {digest} with {_counted(count, 'verified bucket')}")
+    if plan.exporting is not None and plan.exporting.running:
+        return _running(plan.exporting)
+    if resource.spec.suspend and not (plan.problem and plan.problem.terminal):
+        return _no(c.SUSPENDED_BY_USER, "an export is needed, but spec.suspend is set")
+    if plan.problem is not None:
+        return _failed(plan.problem)
+    refusal = next((r for r in observation.refusals if r.child[0] == "Job"), None)
+    if refusal is not None:
+        return _refused(refusal)
+    why = plan.exporting.why.message if plan.exporting else ""
+    return _no(c.EXPORT_PENDING, f"an export is about to start: {why}")
+
+
+def _failed(problem: Problem) -> Verdict:
+    if problem.terminal:
+        return _no(problem.reason, problem.message, final=True)
+    again = f"; next attempt at {spell(problem.retry_at)}" if problem.retry_at else ""
+    return _no(c.BACKING_OFF, f"{problem.reason}: {problem.message}{again}")
+
+
+def _running(exporting: Exporting) -> Verdict:
+    if exporting.trouble:
+        return _no(exporting.trouble.reason, exporting.trouble.message)
+    return _no(c.EXPORT_RUNNING, f"attempt {exporting.attempt} runs: {exporting.why.message}")
+
+
+def _refused(refusal: Refusal) -> Verdict:
+    kind, name = refusal.child
+    return _no(refusal.reason, f"{kind} {name}: {refusal.message}", final=True)
+
+
+def judge_rollout(observation: Observation, plan: Plan) -> Verdict:
+    """Say whether the wanted artifact is served by all wanted replicas."""
+    serving = observation.serving
+    refusal = next((r for r in observation.refusals if r.child[0] != "Job"), None)
+    if plan.held == c.SUSPENDED_BY_USER:
+        return _no(c.SUSPENDED_BY_USER, "the rollout waits, because spec.suspend is set")
+    if refusal is not None:
+        return _refused(refusal)
+    if plan.held:
+        return _no(plan.held, "the rollout waits for others to end")
+    begun = serving is not None and plan.serving and serving.artifact == plan.serving.digest
+    if serving is None or not begun or plan.replaces:
+        return _no(c.ROLLOUT_IN_PROGRESS, "the serving pods are about to be started or replaced")
+    wanted = serving.wanted if plan.replicas is None else plan.replicas
+    if serving.settled() and serving.wanted == wanted:
+        return _yes(c.SUCCEEDED, f"{_counted(serving.available, 'replica')} up")
+    return _under_way(serving, wanted)
+
+
+def _under_way(serving: Serving, wanted: int) -> Verdict:
+    """Say how far a rollout is, and what keeps it."""
+    told = obstacle(serving)
+    if serving.deadline_exceeded:
+        detail = f": {told.reason}: {told.message}" if told else ""
+        message = f"the serving pods made no progress within the deadline{detail}"
+        return _no(c.ROLLOUT_FAILED, message, final=True)
+    if told is not None:
+        return told
+    return _no(
+        c.ROLLOUT_IN_PROGRESS,
+        f"{serving.available} of {wanted} replicas are available, {serving.updated} updated",
+    )
+
+
+def obstacle(serving: Serving) -> Verdict | None:
+    """Return what keeps the pods of a rollout from coming up, if anything is known to."""
+    pods = [pod for pod in serving.own_pods() if not pod.ready]
+    ended = next((pod for pod in pods if pod.end and pod.end.exit_code), None)
+    if ended is not None:
+        return _server_end(ended)
+    trouble = next((pod.trouble for pod in pods if pod.trouble), None)
+    if trouble is not None:
+        return _no(trouble.reason, trouble.message)
+    if serving.refused:
+        return _no(c.PODS_NOT_CREATED, serving.refused)
+    return None
+
+
+def _server_end(pod: Pod) -> Verdict:
+    end = pod.end
+    assert end is not None  # noqa: S101  # so it was chosen
+    where = f" on {pod.node}" if pod.node else ""
+    final = end.is_terminal() and pod.endings >= _TWICE
+    return _no(end.reason(), f"a server ended{where}: {end.sentence()}", final=final)
+
+
+def _ready(exported: Verdict, rollout: Verdict, plan: Plan) -> Verdict:
+    if not exported.true:
+        return exported
+    if plan.problem is not None:
+        return _no(plan.problem.reason, plan.problem.message, final=plan.problem.terminal)
+    held = plan.artifact and plan.serving and plan.artifact.digest != plan.serving.digest
+    if held and rollout.true:
+        return _no(c.SUSPENDED_BY_USER, "the rollout waits, because spec.suspend is set")
+    if not rollout.true:
+        return rollout
+    return _yes(c.SUCCEEDED, f"{exported.message}; {rollout.message}")
+
+
+def _available(resource: TracedModel, observation: Observation, plan: Plan) -> Verdict:
+    """Say whether some verified artifact answers."""
+    serving = observation.serving
+    if serving is None:
+        reason = c.REPLICAS_UNAVAILABLE if plan.serving else c.NOTHING_EXPORTED
+        return _no(reason, "nothing is served yet")
+    if serving.available > 0:
+        return _yes(
+            c.REPLICAS_AVAILABLE, f"{serving.available} of {serving.wanted} replicas are available"
+        )
+    if serving.wanted == 0:
+        return _yes(c.SCALED_TO_ZERO, "no replica is wanted")
+    in_place = resource.spec.serving.rollout.strategy is Strategy.IN_PLACE
+    served = resource.status.serving is not None and resource.status.serving.artifact_digest
+    replaced = in_place and served and serving.updated
+    reason = c.IN_PLACE_ROLLOUT if replaced else c.REPLICAS_UNAVAILABLE
+    return _no(reason, f"0 of {serving.wanted} replicas are available")

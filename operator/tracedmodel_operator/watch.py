@@ -1,0 +1,89 @@
+"""Watching by kopf, which is used for that alone: its handlers do nothing but hand on what they hear."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import kopf
+
+from tracedmodel_operator.intake import SELECTOR, Intake
+from tracedmodel_operator.kinds import TRACED_MODEL, WATCHED, Kind
+from tracedmodel_operator.kube import PAGE
+
+_SERVER_SECONDS = 300
+"""The API server ends a watch after this time, and a new one goes on where it ended."""
+_CLIENT_SECONDS = 310
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 60.0
+
+
+class EndlessBackoff:
+    """Waits between attempts at a request: without an end, so that no watch is ever given up."""
+
+    def __iter__(self) -> Iterator[float]:
+        wait = _FIRST_WAIT
+        while True:
+            yield wait
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+
+async def watch(
+    intake: Intake,
+    namespaces: Sequence[str | None],
+    stop: asyncio.Event,
+    ready: asyncio.Event,
+) -> None:
+    """Hand everything that happens to an intake until told to stop; raises what ended the watches otherwise.
+
+    kopf takes over SIGINT and SIGTERM, and ends every task that is made after it: make what must outlive it before.
+    """
+    named = [namespace for namespace in namespaces if namespace]
+    await kopf.operator(
+        registry=_registry(intake),
+        settings=_settings(),
+        standalone=True,
+        clusterwide=not named,
+        namespaces=named,
+        stop_flag=stop,
+        ready_flag=ready,
+    )
+
+
+def _registry(intake: Intake) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry, id="log-in")(kopf.login_via_client)
+    for kind in WATCHED:
+        _listen(registry, intake, kind)
+    return registry
+
+
+def _listen(registry: kopf.OperatorRegistry, intake: Intake, kind: Kind) -> None:
+    # What a handler returns would be written into the object's status, and ``patch`` sent to it.
+    async def hear(type: str | None, event: Any, **_: Any) -> None:  # noqa: A002  # kopf's name
+        intake.hear(kind, type, event["object"])
+
+    kopf.on.event(*_address(kind), registry=registry, id=f"hear-{kind.plural}")(hear)
+
+
+def _address(kind: Kind) -> tuple[str, str, str]:
+    return kind.group, kind.version, kind.plural
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.watching.chunk_size = PAGE
+    settings.watching.server_timeout = _SERVER_SECONDS
+    settings.watching.client_timeout = _CLIENT_SECONDS
+    settings.networking.error_backoffs = EndlessBackoff()
+    settings.posting.enabled = False
+    settings.posting.level = logging.CRITICAL
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 1
+    settings.peering.standalone = True
+    for kind in WATCHED:
+        if kind is not TRACED_MODEL:
+            settings.watching.label_selectors[_address(kind)] = SELECTOR
+    return settings
