@@ -38,6 +38,9 @@ test: $(VENV)/.dev ## Run the tests that need neither cluster, network nor accel
 test-slow: $(VENV)/.dev ## Run the tests that take longer than ten seconds each
 	$(BIN)/python -m pytest -m slow
 
+test-cluster: $(VENV)/.dev ## Run the cluster tests against a real API server: KUBEBUILDER_ASSETS or KUBECONFIG
+	$(BIN)/python -m pytest tests/cluster -m cluster --cluster
+
 test-transformers5: .venv-transformers5/.dev ## Run what depends on transformers with its newest 5.x
 	.venv-transformers5/bin/python -m pytest -n $${JOBS:-2} tests/exporter tests/runtime -m 'not slow'
 
@@ -64,4 +67,4 @@ generate: $(VENV)/.run ## Write the generated files anew
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-transformers5 bench coverage verify format generate clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 bench coverage verify format generate clean

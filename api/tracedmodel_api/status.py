@@ -128,6 +128,17 @@ class Rejection(StatusModel):
     """Why, in a sentence for people."""
 
 
+class Doubt(StatusModel):
+    """A server that failed on one node of several: it is taken away once, for another node to be asked."""
+
+    template: Short
+    """Digest of its pod's template."""
+    pod: Annotated[str, Field(max_length=253)]
+    """Its pod, which is deleted."""
+    node: Annotated[str, Field(max_length=253)]
+    """Where it failed."""
+
+
 class ServingStatus(StatusModel):
     """What is served."""
 
@@ -137,6 +148,8 @@ class ServingStatus(StatusModel):
     """The newest artifact that a replica proved on its own hardware."""
     rejected: Rejection | None = None
     """The artifact that was given up, if there is one."""
+    doubt: Doubt | None = None
+    """The failure that a second node is asked about, if there is one."""
     url: Text | None = None
     """Where it answers inside the cluster."""
 

@@ -41,7 +41,7 @@ class Cache:
 
     def put(self, item: Object) -> Key | None:
         """Take an object; return the resource that it concerns, or None where nothing that is used changed."""
-        key, child = _place(item)
+        key, child = self.home(item), _child_key(item)
         if key is None:
             return None
         family = self._families.setdefault(key, {})
@@ -55,7 +55,7 @@ class Cache:
 
     def remove(self, item: Object) -> Key | None:
         """Forget an object that was deleted; return the resource that it concerned."""
-        key, child = _place(item)
+        key, child = self.home(item), _child_key(item)
         family = self._families.get(key, {}) if key else {}
         before = family.get(child)
         if before is None or before.uid != (item["metadata"].get("uid") or ""):
@@ -63,16 +63,27 @@ class Cache:
         self._drop(key, child)
         return key
 
+    @staticmethod
+    def home(item: Object) -> Key | None:
+        """Return the resource that an object concerns: itself, its owner, or the one that its label names."""
+        metadata = item["metadata"]
+        if item["kind"] == TRACED_MODEL.name:
+            return metadata["namespace"], metadata["name"]
+        owners = metadata.get("ownerReferences") or ()
+        names = (owner["name"] for owner in owners if owner["kind"] == TRACED_MODEL.name)
+        name = next(names, (metadata.get("labels") or {}).get(MODEL))
+        return (metadata["namespace"], name) if name else None
+
     def keep_only(
-        self, kind: Kind, namespace: str | None, seen: set[str], version: int
+        self, kind: Kind, namespace: str | None, seen: set[tuple[Key | None, str]], version: int
     ) -> set[Key]:
-        """Forget the objects of a kind that a list taken at ``version`` no longer had; ``seen`` holds their uids."""
+        """Forget the objects of a kind that a list at ``version`` no longer had; ``seen`` are homes and uids in it."""
         gone = [
             (key, child)
             for key, family in self._families.items()
             if namespace in (None, key[0])
             for child, entry in family.items()
-            if child[0] == kind.name and entry.uid not in seen and entry.version <= version
+            if child[0] == kind.name and (key, entry.uid) not in seen and entry.version <= version
         ]
         for key, child in gone:
             self._drop(key, child)
@@ -109,14 +120,8 @@ def _read(entry: _Entry) -> dict[str, Any]:
     return found
 
 
-def _place(item: Object) -> tuple[Key | None, ChildKey]:
-    """Return where an object is kept: its resource by name or by label, and its kind and name."""
-    metadata, kind = item["metadata"], item["kind"]
-    if kind == TRACED_MODEL.name:
-        return (metadata["namespace"], metadata["name"]), _SELF
-    model = (metadata.get("labels") or {}).get(MODEL)
-    key = (metadata["namespace"], model) if model else None
-    return key, (kind, metadata["name"])
+def _child_key(item: Object) -> ChildKey:
+    return _SELF if item["kind"] == TRACED_MODEL.name else (item["kind"], item["metadata"]["name"])
 
 
 def _version(metadata: Object) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.canonical import fingerprint as digest_of
-from tracedmodel_api.types import TracedModel
+from tracedmodel_api.types import KIND, TracedModel
 from tracedmodel_operator.cache import Cache, ChildKey, Key
 from tracedmodel_operator.drift import drifted
 from tracedmodel_operator.errors import AlreadyExists, Conflict, NotFound, Refused
-from tracedmodel_operator.kinds import BY_NAME, DEPLOYMENT, JOB
+from tracedmodel_operator.kinds import BY_NAME, DEPLOYMENT, JOB, TRACED_MODEL
 from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.observe import Refusal
 from tracedmodel_operator.ownership import Owner, handover, needs_handover, owner_of
@@ -51,6 +51,8 @@ class Children:
         wanted = digest_of(dict(child))
         if self._rewritten.get(place) == (wanted, _digest(live)):
             return None
+        if owner_of(live, resource) is Owner.NOBODY:
+            await self._check_adoption(resource)
         try:
             if needs_handover(live):
                 await self._hand_over(child)
@@ -100,6 +102,17 @@ class Children:
             return _refusal(child, c.NAME_CONFLICT, message)
         self._cache.put(live)
         return await self.apply(resource, child, live) if drifted(child, live) else None
+
+    async def _check_adoption(self, resource: TracedModel) -> None:
+        """Raise Conflict for a resource that is being deleted, though no watch told of it yet.
+
+        An orphaning deletion takes the references to their owner from children, and they must not get them back.
+        """
+        metadata = resource.metadata
+        there = await self._kube.get(TRACED_MODEL, metadata.namespace, metadata.name)
+        found = there["metadata"]
+        if found["uid"] != metadata.uid or found.get("deletionTimestamp"):
+            raise Conflict(409, "BeingDeleted", f"{KIND} {metadata.name} is being deleted")
 
     async def _hand_over(self, child: Object) -> None:
         kind, metadata = BY_NAME[child["kind"]], child["metadata"]

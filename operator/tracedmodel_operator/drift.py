@@ -64,10 +64,15 @@ def _list_within(wanted: Sequence[Any], live: Sequence[Any]) -> bool:
     key = next((key for key in _KEYS if _tells_apart(key, wanted)), None)
     if key is None:
         return len(wanted) == len(live) and all(map(_within, wanted, live))
-    there = {item.get(key): item for item in live if isinstance(item, Mapping)}
+    there = {name: item for item in live if (name := _name(item, key)) is not None}
     return all(_within(item, there.get(item[key])) for item in wanted)
 
 
 def _tells_apart(key: str, items: Sequence[Any]) -> bool:
-    values = [item.get(key) if isinstance(item, Mapping) else None for item in items]
+    values = [_name(item, key) for item in items]
     return bool(values) and None not in values and len(set(values)) == len(values)
+
+
+def _name(item: Any, key: str) -> str | None:
+    name = item.get(key) if isinstance(item, Mapping) else None
+    return name if isinstance(name, str) else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ApiError(Exception):
     """An answer that is not a success; ``str`` is the API server's sentence."""
@@ -45,7 +48,7 @@ class Unavailable(ApiError):  # noqa: N818  # the API's own word
         self.retry_after = retry_after
 
 
-_NOT_FOUND, _CONFLICT, _GONE, _TOO_MANY, _BROKEN = 404, 409, 410, 429, 500
+_NOT_FOUND, _CONFLICT, _GONE, _INVALID, _TOO_MANY, _BROKEN = 404, 409, 410, 422, 429, 500
 
 
 def api_error(status: int, body: object, retry_after: str | None = None) -> ApiError:
@@ -58,9 +61,17 @@ def api_error(status: int, body: object, retry_after: str | None = None) -> ApiE
     if status == _CONFLICT:
         kind = AlreadyExists if reason == "AlreadyExists" else Conflict
         return kind(status, reason, message)
+    if status == _INVALID and _is_another(details):
+        return Conflict(status, reason, message)
     if status == _GONE:
         return Expired(status, reason, message)
     if status == _TOO_MANY or status >= _BROKEN:
         wait = float(retry_after) if retry_after and retry_after.isdigit() else None
         return Unavailable(status, reason, message, wait)
     return Refused(status, reason, message)
+
+
+def _is_another(details: Mapping[str, Any]) -> bool:
+    """Tell whether the object is not the one whose uid the request named."""
+    causes = (details.get("details") or {}).get("causes") or ()
+    return any(cause.get("field") == "metadata.uid" for cause in causes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +26,7 @@ class Intake:
 
     def hear(self, kind: Kind, event: str | None, item: Mapping[str, Any]) -> None:
         """Take an event of a watch; ``event`` is None for what a watch begins with."""
-        self._pulse.heard(kind.name)
+        self._pulse.heard(kind.name, item["metadata"]["namespace"])
         whole = {**item, "apiVersion": kind.api_version, "kind": kind.name}
         key = self._cache.remove(whole) if event == _DELETED else self._cache.put(whole)
         if key is not None:
@@ -36,31 +35,32 @@ class Intake:
     async def list_all(self, kube: Kube, namespaces: Sequence[str | None]) -> None:
         """Bring the cache to what the API server has, deletions that no watch told of included.
 
-        Raises :class:`~tracedmodel_operator.errors.ApiError` once every kind was tried.
+        One kind after the other, so that one page is in memory at a time. Raises
+        :class:`~tracedmodel_operator.errors.ApiError`.
         """
-        lists = (self._list(kube, kind, namespaces) for kind in WATCHED)
-        for failure in await asyncio.gather(*lists, return_exceptions=True):
-            if failure is not None:
-                raise failure
+        for kind in WATCHED:
+            await self._list(kube, kind, namespaces)
 
     async def _list(self, kube: Kube, kind: Kind, namespaces: Sequence[str | None]) -> None:
-        changed: set[Key] = set()
         for namespace in namespaces:
-            changed |= await self._take(kube, kind, namespace)
+            await self._take(kube, kind, namespace)
         self._pulse.listed(kind.name)
-        for key in changed:
-            self._add(key)
 
-    async def _take(self, kube: Kube, kind: Kind, namespace: str | None) -> set[Key]:
+    async def _take(self, kube: Kube, kind: Kind, namespace: str | None) -> None:
         selector = "" if kind is TRACED_MODEL else SELECTOR
-        changed: set[Key] = set()
-        seen: set[str] = set()
+        seen: set[tuple[Key | None, str]] = set()
         version = 0
         async for page in kube.pages(kind, namespace, selector):
             version = version or page.version
             for item in page.items:
-                seen.add(item["metadata"].get("uid") or "")
-                key = self._cache.put(item)
-                if key is not None:
-                    changed.add(key)
-        return changed | self._cache.keep_only(kind, namespace, seen, version)
+                seen.add((self._cache.home(item), item["metadata"].get("uid") or ""))
+                self._find(kind, item)
+        for key in self._cache.keep_only(kind, namespace, seen, version):
+            self._add(key)
+
+    def _find(self, kind: Kind, item: Mapping[str, Any]) -> None:
+        """Take an object of a list. What is news is looked at even if the rest of the list does not come."""
+        key = self._cache.put(item)
+        if key is not None:
+            self._pulse.found(kind.name, item["metadata"]["namespace"])
+            self._add(key)

@@ -16,7 +16,7 @@ from tracedmodel_operator.kinds import Kind
 
 Object = Mapping[str, Any]
 FIELD_MANAGER = "tracedmodel-operator"
-PAGE = 500
+PAGE = 250
 """Objects that one answer to a list holds at most."""
 
 _JSON = "application/json"
@@ -63,6 +63,38 @@ class Transport(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Access:
+    """Where the API server is, and how to be let in; files by their paths."""
+
+    server: str
+    verified: bool
+    authority: str | None
+    certificate: str | None
+    key: str | None
+    token: str | None
+
+
+async def find_access() -> Access:
+    """Read the kubeconfig or, inside a cluster, the service account anew: tokens go out of date."""
+    loaded = await _configuration()
+    header = await loaded.get_api_key_with_prefix("BearerToken", alias="authorization")
+    return Access(
+        loaded.host,
+        loaded.verify_ssl,
+        loaded.ssl_ca_cert,
+        loaded.cert_file,
+        loaded.key_file,
+        header.removeprefix("Bearer ") if header else None,
+    )
+
+
+async def _configuration() -> client.Configuration:
+    loaded = client.Configuration()
+    await config.load_config(client_configuration=loaded)  # type: ignore[no-untyped-call]  # the client has no types
+    return loaded
+
+
 class ClientTransport:
     """The cluster client: addresses, certificates and tokens are its business. Close it in the end."""
 
@@ -71,9 +103,8 @@ class ClientTransport:
 
     async def open(self) -> None:
         """Read the kubeconfig or, inside a cluster, the service account."""
-        loaded = client.Configuration()
+        loaded = await _configuration()
         loaded.connection_pool_maxsize = 100
-        await config.load_config(client_configuration=loaded)  # type: ignore[no-untyped-call]  # the client has no types
         self._client = client.ApiClient(loaded)
 
     async def close(self) -> None:

@@ -174,7 +174,7 @@ def _job(job: Object, pods: tuple[Pod, ...]) -> ExportJob:
         metadata["name"],
         _annotations(job).get(FINGERPRINT, ""),
         _annotations(job).get(REQUEST, ""),
-        int(_annotations(job).get(ATTEMPT, "1")),
+        _number(_annotations(job).get(ATTEMPT)),
         state,
         ends,
         _moment(ended.get("lastTransitionTime")),
@@ -185,6 +185,11 @@ def _job(job: Object, pods: tuple[Pod, ...]) -> ExportJob:
         (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None,
         bool(metadata.get("deletionTimestamp")),
     )
+
+
+def _number(text: str | None) -> int:
+    # Annotations can be edited by hand.
+    return int(text) if text and text.isdecimal() else 1
 
 
 def _belongs(pod: Pod, job: Object) -> bool:

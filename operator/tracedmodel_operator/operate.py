@@ -8,13 +8,10 @@ import logging
 import os
 import signal
 import socket
-import sys
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from tracedmodel_operator.audience import Chronicle
 from tracedmodel_operator.cache import Cache, Key
@@ -30,7 +27,7 @@ from tracedmodel_operator.metrics import Metered, Metrics
 from tracedmodel_operator.permissions import lacking
 from tracedmodel_operator.pulse import Pulse, deafness
 from tracedmodel_operator.reconcile import Reconciler
-from tracedmodel_operator.settings import Settings
+from tracedmodel_operator.settings import PREFIX, Settings, read_settings
 from tracedmodel_operator.watch import watch
 from tracedmodel_operator.workers import Workers
 from tracedmodel_operator.workqueue import WorkQueue
@@ -44,8 +41,12 @@ _FIRST_PASS_SECONDS = 30.0
 """The watches begin once every resource was looked at, or after this time: both at once would be slower."""
 _FINISH_SECONDS = 20.0
 """Time to finish what is in hand; a pod has 30 seconds to stop."""
+_FAREWELL_SECONDS = 1.0
+"""Time for kopf to end by itself."""
 _LISTS_MISSED = 3
 """Lists that may fail in a row before a silent watch counts as dead."""
+_UNTOLD_SECONDS = 180.0
+"""Time for a watch to tell what a list found: to notice that it is silent, and to wait for an API server, takes 130."""
 
 
 class Unfit(Exception):  # noqa: N818  # says what the cluster is
@@ -59,11 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace) -> int:
     """Run the operator; return 1 where it cannot work or had to give up."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.stderr.write(f"the settings are wrong: {error}\n")
-        return 1
+    settings = read_settings()
     set_up(settings.log_format, settings.log_level)
     try:
         asyncio.run(operate(settings))
@@ -81,12 +78,20 @@ async def operate(settings: Settings) -> None:
     except Exception as error:
         raise Unfit(f"no cluster: {error}") from error
     process = _Process(settings, client)
-    await process.health.start()
     try:
+        await _listen(process.health, settings)
         await process.run()
     finally:
         await process.health.stop()
         await client.close()
+
+
+async def _listen(health: Health, settings: Settings) -> None:
+    try:
+        await health.start()
+    except OSError as error:
+        port = f"${PREFIX}HEALTH_PORT {settings.health_port}"
+        raise Unfit(f"{port} of {settings.health_host} cannot be listened on: {error}") from error
 
 
 class _Process:
@@ -122,7 +127,7 @@ class _Process:
         self.health = Health(
             settings.health_host,
             settings.health_port,
-            alive=lambda: deafness(self._pulse.signs(), deaf_after),
+            alive=lambda: deafness(self._pulse.signs(), deaf_after, _UNTOLD_SECONDS),
             ready=self._ready,
             render=metrics.render,
         )
@@ -144,22 +149,26 @@ class _Process:
 
     async def _lead(self) -> None:
         """Read everything, look at everything, then watch."""
-        self._pulse.expect(kind.name for kind in WATCHED)
-        await self._first_list()
+        if not await self._unless_stopped(self._first_list()):
+            return
         self._workers.start()
         listing = asyncio.create_task(self._list_again())
-        first_pass = asyncio.wait_for(self._workers.caught_up(), _FIRST_PASS_SECONDS)
         try:
-            await self._unless_stopped(first_pass)
-        except TimeoutError:
-            _log.info("the first pass goes on; beginning to watch")
-        try:
-            await self._watch()
+            if await self._unless_stopped(self._first_pass()):
+                await self._watch()
         finally:
             listing.cancel()
 
+    async def _first_pass(self) -> None:
+        try:
+            async with asyncio.timeout(_FIRST_PASS_SECONDS):
+                await self._workers.caught_up()
+        except TimeoutError:
+            _log.info("the first pass goes on; beginning to watch")
+
     async def _watch(self) -> None:
         """Watch until told to stop. What is in hand is finished before kopf ends every task of its time."""
+        self._pulse.expect(kind.name for kind in WATCHED)
         ready, over = asyncio.Event(), asyncio.Event()
         watching = asyncio.create_task(watch(self._intake, self._namespaces, over, ready))
         begun = asyncio.create_task(ready.wait())
@@ -170,11 +179,15 @@ class _Process:
             "watching %s", ", ".join(map(str, self._namespaces)).replace("None", "everywhere")
         )
         await asyncio.wait([watching, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if watching.done() and not self._stop.is_set():
-            error = watching.exception()
+        stopped.cancel()
+        # Without an error it was kopf that took the signal.
+        if watching.done() and (error := watching.exception()):
             raise Unfit(f"the watches ended: {error}") from error
         await self._workers.stop(_FINISH_SECONDS)
         over.set()
+        # kopf waits for tasks of its own that may hang.
+        await asyncio.wait([watching], timeout=_FAREWELL_SECONDS)
+        watching.cancel()
         await asyncio.wait([watching])
 
     async def _look_around(self) -> None:

@@ -23,10 +23,12 @@ from tracedmodel_operator.kube import Kube
 _READ = ("list", "watch")
 _WRITE = ("get", "create", "patch")
 NEEDED: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
-    (TRACED_MODEL, "", _READ),
+    (TRACED_MODEL, "", (*_READ, "get")),
     (TRACED_MODEL, "status", ("patch",)),
+    # Some clusters let only those who may finalize an owner make children that block its deletion.
+    (TRACED_MODEL, "finalizers", ("update",)),
     (JOB, "", (*_READ, *_WRITE, "delete")),
-    (POD, "", _READ),
+    (POD, "", (*_READ, "delete")),
     (DEPLOYMENT, "", (*_READ, *_WRITE)),
     (DEPLOYMENT, "scale", ("patch",)),
     (CONFIG_MAP, "", (*_READ, *_WRITE, "delete")),

@@ -14,7 +14,7 @@ from typing import Any
 from tracedmodel_api import conditions as c
 from tracedmodel_api.report import Report
 from tracedmodel_api.request import ExportRequest, base_fingerprint, export_request
-from tracedmodel_api.status import Rejection
+from tracedmodel_api.status import Doubt, Rejection
 from tracedmodel_api.types import Target, TracedModel, is_commit
 from tracedmodel_operator.artifacts import Artifact, DisagreementError, compose, merge
 from tracedmodel_operator.exports import (
@@ -28,7 +28,8 @@ from tracedmodel_operator.exports import (
 from tracedmodel_operator.observe import ChildKey, ExportJob, JobState, Observation
 from tracedmodel_operator.policies import answers, why_export
 from tracedmodel_operator.render.neuron import CORES_PER_CHIP
-from tracedmodel_operator.rollout import choose, newest_first, roll_out
+from tracedmodel_operator.rollback import choose, doubted_pods
+from tracedmodel_operator.rollout import newest_first, roll_out
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.stores import StoreRef, store_of
 
@@ -62,6 +63,8 @@ class Plan:
     """The artifact that the Deployment is to serve: the answer, or the last good one."""
     rejected: Rejection | None = None
     """The artifact that its servers could not prove."""
+    doubt: Doubt | None = None
+    """The server's failure that another node is asked about."""
     problem: Problem | None = None
     replaces: bool = False
     """Whether running pods are replaced."""
@@ -154,7 +157,12 @@ def _served(
 ) -> Plan:
     """Add what serves."""
     choice = choose(resource, observation, plan.artifact)
-    plan = replace(plan, rejected=choice.rejected, problem=plan.problem or choice.problem)
+    plan = replace(
+        plan,
+        rejected=choice.rejected,
+        doubt=choice.doubt,
+        problem=plan.problem or choice.problem,
+    )
     if choice.serving is None:
         return plan
     spec = resource.spec.serving
@@ -163,7 +171,7 @@ def _served(
         plan,
         create=plan.create + rollout.create,
         apply=rollout.apply,
-        delete=plan.delete + rollout.prune,
+        delete=plan.delete + rollout.prune + doubted_pods(resource, observation),
         serving=choice.serving,
         replicas=None if spec.autoscaling else spec.replicas,
         replaces=rollout.replaces,

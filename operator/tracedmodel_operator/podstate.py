@@ -21,9 +21,12 @@ _NEURON = "Insufficient aws.amazon.com/neuron"
 
 @dataclass(frozen=True)
 class PodEnd:
-    """How a container ended: its exit code, the kubelet's word for it, and its report if it left one."""
+    """How a container ended: its exit code, the kubelet's word for it, and its report if it left one.
 
-    exit_code: int
+    The code is None where the cluster took the pod away before its container could tell.
+    """
+
+    exit_code: int | None
     word: str
     report: Report | None = None
     message: str = ""
@@ -36,7 +39,7 @@ class PodEnd:
             return c.OUT_OF_MEMORY
         if self.report and self.report.reason:
             return self.report.reason
-        known = BY_EXIT_CODE.get(self.exit_code)
+        known = BY_EXIT_CODE.get(self.exit_code or 0)
         return known.name if known else self.word or "Error"
 
     def sentence(self) -> str:
@@ -46,6 +49,8 @@ class PodEnd:
             return f"killed for want of memory{had}; give it more"
         if self.report and self.report.message:
             return self.report.message
+        if self.exit_code is None:
+            return self.message or self.word
         known = BY_EXIT_CODE.get(self.exit_code)
         if known:
             return known.meaning
@@ -148,7 +153,7 @@ def _taken_away(status: Object) -> PodEnd | None:
     if status.get("phase") != "Failed":
         return None
     word = status.get("reason") or "Failed"
-    return PodEnd(_SIGNALLED, word, message=status.get("message") or "")
+    return PodEnd(None, word, message=status.get("message") or "")
 
 
 def _trouble(status: Object, container: Object) -> Trouble | None:

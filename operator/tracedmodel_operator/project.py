@@ -21,6 +21,7 @@ _METADATA = (
     "labels",
     "ownerReferences",
 )
+_VERSION = ("resourceVersion",)
 _JOB_STATUS = ("conditions", "succeeded", "failed", "active")
 _DEPLOYMENT_STATUS = (
     "observedGeneration",
@@ -63,7 +64,9 @@ def is_created_by_us(entry: Object) -> bool:
 
 
 def _resource(item: Object) -> Document:
-    return {"apiVersion": item["apiVersion"], **_some(item, ("spec", "status"))}
+    # The one kind whose version is used: to write no status that was made of an older spec, or for a predecessor.
+    version = {"metadata": {**_metadata(item["metadata"]), **_some(item["metadata"], _VERSION)}}
+    return {"apiVersion": item["apiVersion"], **version, **_some(item, ("spec", "status"))}
 
 
 def _job(item: Object) -> Document:
@@ -115,7 +118,7 @@ def _state(state: Object) -> Document:
         kept["terminated"] = _some(state["terminated"], _ENDED)
     if state.get("waiting"):
         kept["waiting"] = _some(state["waiting"], ("reason", "message"))
-    if state.get("running"):
+    if state.get("running") is not None:
         kept["running"] = {}
     return kept
 

@@ -141,11 +141,12 @@ class Reconciler:
         before = item.get("status") or {}
         if status == before:
             return
-        metadata = item["metadata"]
+        # A status write does not look at the uid: only the version tells a resource from its successor.
+        names = ("name", "namespace", "resourceVersion")
         body = {
             "apiVersion": TRACED_MODEL.api_version,
             "kind": TRACED_MODEL.name,
-            "metadata": {name: metadata[name] for name in ("name", "namespace", "uid")},
+            "metadata": {name: item["metadata"][name] for name in names},
             "status": status,
         }
         self._cache.put(await self._kube.apply(TRACED_MODEL, body, "status"))
@@ -188,6 +189,7 @@ class Reconciler:
         told = self._refusals.pop(key, ())
         if refused:
             self._refusals[key] = refused
+            wake = wake or self._slots.free(key)  # a rollout that is refused goes on nowhere
         at = plan.again_at()
         seconds = max(0.0, (at - observation.now).total_seconds()) if at else None
         # What was refused before and is not any more has to leave the status.

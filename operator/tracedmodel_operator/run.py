@@ -29,7 +29,7 @@ from tracedmodel_operator import tables
 from tracedmodel_operator.local import LocalCluster
 from tracedmodel_operator.plan import make_plan
 from tracedmodel_operator.processes import client_address
-from tracedmodel_operator.settings import Settings
+from tracedmodel_operator.settings import Settings, read_settings
 from tracedmodel_operator.status import make_status
 
 summary = "export, verify and serve a manifest on this machine, until Ctrl-C"
@@ -158,7 +158,7 @@ def served(
     Raises :class:`~tracedmodel_api.report.Failure` with the reason of whatever ended it.
     """
     port = _free(host, port)
-    settings = Settings().with_(
+    settings = read_settings().with_(
         file_stores=True,
         serving_host=host,
         serving_port=port,

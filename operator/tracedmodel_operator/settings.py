@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from tracedmodel_api import __version__
+from tracedmodel_api.report import Failure
 from tracedmodel_api.types import Target
 from tracedmodel_operator.quantities import canonical
 
+PREFIX = "TRACEDMODEL_OPERATOR_"
+_SUBJECT = re.compile(r"^(Input|String|Value error,) ")
 Toleration = dict[str, str]
 Quantities = dict[str, Annotated[str, AfterValidator(canonical)]]
 
@@ -61,7 +66,7 @@ def _inf1() -> TargetSettings:
 class Settings(BaseSettings):
     """The operator's settings. Each is the environment variable TRACEDMODEL_OPERATOR_NAME; objects are JSON."""
 
-    model_config = SettingsConfigDict(env_prefix="TRACEDMODEL_OPERATOR_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     default_store_url: str | None = None
     """Store of resources that name none; may hold {namespace}."""
@@ -79,37 +84,37 @@ class Settings(BaseSettings):
     image_pull_secrets: list[str] = []
     """Secrets with registry credentials; each namespace with a TracedModel has them under these names."""
     serving_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
-    serving_port: int = 8080
+    serving_port: int = Field(default=8080, ge=1, le=65535)
     hub_cache: str | None = "/scratch/hub"
     """Where exporters keep what they download; None leaves it to the Hub library."""
-    drain_seconds: int = 5
+    drain_seconds: int = Field(default=5, ge=0)
     """How long a server goes on accepting after it was told to stop, until no one is sent to it any more."""
-    grace_seconds: int = 25
+    grace_seconds: int = Field(default=25, ge=0)
     """How long a server then has to finish what it accepted, at least: longer where a full queue takes longer."""
-    backoff_seconds: int = 10
+    backoff_seconds: int = Field(default=10, ge=1)
     """Wait after the first passing failure of an export; it doubles with each more."""
-    max_backoff_seconds: int = 600
-    kept_indexes: int = 3
+    max_backoff_seconds: int = Field(default=600, ge=1)
+    kept_indexes: int = Field(default=3, ge=1)
     """Artifacts of a resource whose index is kept, the served one included: a spec goes back to them at once."""
     namespaces: list[str] = []
     """Namespaces that are watched; empty: all."""
     namespace: str | None = None
     """The operator's own, where its Lease is; by default that of its service account."""
     lease_name: str = "tracedmodel-operator"
-    workers: int = 16
+    workers: int = Field(default=16, ge=1)
     """How many resources are looked at at a time."""
-    reconcile_seconds: int = 60
+    reconcile_seconds: int = Field(default=60, ge=1)
     """How long one look may take."""
-    resync_seconds: int = 300
+    resync_seconds: int = Field(default=300, ge=1)
     """How often everything is listed, to find what no watch told of."""
     health_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
-    health_port: int = 8081
+    health_port: int = Field(default=8081, ge=0, le=65535)
     """Port of /healthz, /readyz and /metrics; 0: any that is free."""
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    job_ttl_seconds: int = 3600
+    job_ttl_seconds: int = Field(default=3600, ge=0)
     """How long a finished Job stays, with its log, once its outcome is on record."""
-    max_concurrent_rollouts: int = 10
+    max_concurrent_rollouts: int = Field(default=10, ge=1)
     """How many resources may have their serving pods replaced at a time, across the cluster."""
 
     def target(self, target: Target) -> TargetSettings:
@@ -119,3 +124,25 @@ class Settings(BaseSettings):
     def with_(self, **changes: Any) -> Settings:
         """Return these settings with some changed."""
         return self.model_copy(update=changes)
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment; raises Failure InvalidRequest, which names what is wrong in which."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = map(_sentence, error.errors(include_url=False))
+        raise Failure("InvalidRequest", "; ".join(problems)) from None
+    except SettingsError as error:
+        name = re.findall(r'"(\w+)"', str(error))[0]
+        raise Failure("InvalidRequest", f"${PREFIX}{name.upper()} should be JSON") from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    variable, *inside = map(str, error["loc"])
+    where = " ".join([f"${PREFIX}{variable.upper()}", ".".join(inside)]).strip()
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    # pydantic says "Input should be a valid integer, unable to parse string as an integer".
+    wanted = _SUBJECT.sub("", error["msg"].partition(", unable")[0])
+    return f"{where} {wanted}, given is {str(error['input'])[:100]!r}"

@@ -108,8 +108,8 @@ def _export(resource: TracedModel, plan: Plan, now: str) -> ExportStatus | None:
         before = ExportStatus(fingerprint=plan.fingerprint)
     if plan.artifact is not None:
         return before.model_copy(update={"revision": plan.artifact.report.revision})
-    if plan.exporting is None:
-        return before
+    if plan.exporting is None or not plan.exporting.attempt:
+        return before  # numbers of the base's earlier Jobs are not forgotten while none is launched
     failure = _of_problem(plan, now)
     retry_at = plan.problem.retry_at if plan.problem else None
     return before.model_copy(
@@ -164,6 +164,7 @@ def _serving(resource: TracedModel, observation: Observation, plan: Plan) -> Ser
     changes: dict[str, object] = {
         "url": f"http://{metadata.name}.{metadata.namespace}.svc",
         "rejected": plan.rejected,
+        "doubt": plan.doubt,
     }
     if plan.serving is not None and judge_rollout(observation, plan).true:
         changes |= {"artifact_digest": plan.serving.digest, "proved_digest": plan.serving.digest}

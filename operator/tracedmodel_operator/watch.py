@@ -11,11 +11,17 @@ import kopf
 
 from tracedmodel_operator.intake import SELECTOR, Intake
 from tracedmodel_operator.kinds import TRACED_MODEL, WATCHED, Kind
-from tracedmodel_operator.kube import PAGE
+from tracedmodel_operator.kube import find_access
 
 _SERVER_SECONDS = 300
 """The API server ends a watch after this time, and a new one goes on where it ended."""
 _CLIENT_SECONDS = 310
+_SILENT_SECONDS = 70
+"""A watch that tells nothing for so long is begun anew; the API server says each minute that it lives."""
+_PAGE = 50
+"""kopf lists all kinds at a time, and holds a page of each."""
+_IDLE_SECONDS = 0.02
+"""How long kopf keeps a task, and with it the last object that it was told of, for each of thousands."""
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 60.0
 
@@ -28,6 +34,20 @@ class EndlessBackoff:
         while True:
             yield wait
             wait = min(2 * wait, _LONGEST_WAIT)
+
+
+class NoStorage(kopf.DiffBaseStorage):
+    """Keeps nothing: what kopf would compare to find changes, a deep copy of each object, nobody asks for here."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing of an object."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        """Return that nothing was stored."""
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
 
 
 async def watch(
@@ -54,10 +74,23 @@ async def watch(
 
 def _registry(intake: Intake) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry, id="log-in")(kopf.login_via_client)
+    kopf.on.login(registry=registry, id="log-in")(_log_in)
     for kind in WATCHED:
         _listen(registry, intake, kind)
     return registry
+
+
+async def _log_in(**_: Any) -> kopf.ConnectionInfo:
+    """Log in as the cluster client does; kopf asks again when it is not let in any more."""
+    access = await find_access()
+    return kopf.ConnectionInfo(
+        server=access.server,
+        insecure=not access.verified,
+        ca_path=access.authority,
+        certificate_path=access.certificate,
+        private_key_path=access.key,
+        token=access.token,
+    )
 
 
 def _listen(registry: kopf.OperatorRegistry, intake: Intake, kind: Kind) -> None:
@@ -74,14 +107,16 @@ def _address(kind: Kind) -> tuple[str, str, str]:
 
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
-    settings.watching.chunk_size = PAGE
+    settings.watching.chunk_size = _PAGE
     settings.watching.server_timeout = _SERVER_SECONDS
     settings.watching.client_timeout = _CLIENT_SECONDS
+    settings.watching.inactivity_timeout = _SILENT_SECONDS
     settings.networking.error_backoffs = EndlessBackoff()
+    settings.persistence.diffbase_storage = NoStorage()
     settings.posting.enabled = False
     settings.posting.level = logging.CRITICAL
     settings.scanning.disabled = True
-    settings.queueing.idle_timeout = 1
+    settings.queueing.idle_timeout = _IDLE_SECONDS
     settings.peering.standalone = True
     for kind in WATCHED:
         if kind is not TRACED_MODEL:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tracedmodel_operator.cache import Key
-from tracedmodel_operator.errors import ApiError, Unavailable
+from tracedmodel_operator.errors import ApiError, Refused, Unavailable
 from tracedmodel_operator.logs import about
 from tracedmodel_operator.metrics import Metrics
 from tracedmodel_operator.reconcile import Outcome
@@ -86,6 +86,10 @@ class Workers:
             _log.warning("the API server: %s; trying again", error)
             self._queue.retry(key, error.retry_after or 0.0)
             return "unavailable"
+        except Refused as error:
+            _log.warning("refused by the API server: %s; trying again", error)
+            self._queue.retry(key)
+            return "refused"
         except ApiError as error:
             _log.info("%s; looking again", error)
             self._queue.retry(key)

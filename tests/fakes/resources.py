@@ -188,6 +188,10 @@ class World:
         (job,) = [o for (kind, _), o in self.objects.items() if kind == "Job" and "status" not in o]
         return job
 
+    def jobs(self) -> list[str]:
+        """Return the names of the Jobs, the first attempt first."""
+        return sorted(name for kind, name in self.objects if kind == "Job")
+
     def finish(self, *ends: pods.End) -> None:
         """End the newest Job with a report a pod, or with an exit code and the kubelet's word."""
         for number, end in enumerate(ends):

@@ -1,3 +1,5 @@
+from contextlib import ExitStack
+
 import pytest
 
 
@@ -25,3 +27,12 @@ def tiny_model(tmp_path_factory):
         return tiny_models.build(tmp_path_factory.mktemp(task), "bert", task)
 
     return build
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A fake cluster over HTTP, for operators as processes."""
+    from operator_process import Site  # noqa: PLC0415  # the cluster client is only for the tests of the operator
+
+    with ExitStack() as stack:
+        yield Site(stack, tmp_path)

@@ -4,24 +4,6 @@ import aiohttp
 import pytest
 
 from tracedmodel_operator.health import Health, Readiness
-from tracedmodel_operator.pulse import Pulse, Signs, deafness
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def pulse(clock):
-    return Pulse(clock)
 
 
 async def asked(*paths, method="GET", **answers):
@@ -105,48 +87,3 @@ def test_an_operator_is_ready_once_the_api_server_answered():
     assert ready() == "the API server did not answer yet"
     ready.connected()
     assert ready() is None
-
-
-def test_a_standby_that_watches_nothing_misses_nothing(pulse, clock):
-    clock.now += 86400
-    assert deafness(pulse.signs(), 60) is None
-
-
-def test_a_kind_has_its_whole_limit_from_the_start(pulse, clock):
-    pulse.expect(["Job"])
-    clock.now += 60
-    assert deafness(pulse.signs(), 60) is None
-    clock.now += 1
-    assert deafness(pulse.signs(), 60) is not None
-
-
-@pytest.mark.parametrize("sign", ["listed", "heard"])
-def test_a_list_or_a_watch_event_is_a_sign_of_life(pulse, clock, sign):
-    pulse.expect(["Job"])
-    clock.now += 50
-    getattr(pulse, sign)("Job")
-    clock.now += 60
-    assert deafness(pulse.signs(), 60) is None
-    clock.now += 1
-    assert deafness(pulse.signs(), 60) is not None
-
-
-def test_one_silent_kind_of_many_is_named_with_its_silence():
-    signs = {"Job": Signs(900, 700, 800), "Pod": Signs(900, 10, 700), "Lease": Signs(650)}
-    sentence = "neither a list nor a watch event for up to 700 s: Job, Lease"
-    assert deafness(signs, 600) == sentence
-
-
-def test_signs_of_a_kind_that_nobody_awaits_are_not_told(pulse):
-    pulse.heard("Secret")
-    assert pulse.signs() == {}
-
-
-def test_the_age_of_each_sign_is_told(pulse, clock):
-    pulse.expect(["Job", "Pod"])
-    clock.now += 5
-    pulse.listed("Job")
-    clock.now += 2
-    pulse.heard("Job")
-    clock.now += 1
-    assert pulse.signs() == {"Job": Signs(8, 3, 1), "Pod": Signs(8)}

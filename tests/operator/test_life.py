@@ -465,9 +465,9 @@ def test_a_resource_made_again_at_once_waits_until_the_old_children_are_collecte
 
 def test_a_spec_that_this_operator_does_not_know_is_told_and_left_alone():
     operated = ready()
-    item = operated.cache.resource(KEY)
+    operated.apply(labels={"team": "search"})
+    item = operated.cluster.get(TRACED_MODEL, *KEY)
     item["spec"]["target"] = "Inf9"
-    item["metadata"]["resourceVersion"] = "999999"
     operated.intake.hear(TRACED_MODEL, "MODIFIED", item)
     operated.settle(deliver=False)
     assert operated.conditions()["Stalled"] == "InvalidSpec"

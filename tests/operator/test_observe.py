@@ -1,10 +1,13 @@
+import pytest
+
+import pods
 from resources import NOW, World, failed, report, resource
+from states import edited, exporting, launched, past_rollout_deadline, pods_not_created, rolling
 from tracedmodel_operator.observe import JobState, observe
 
 
 def exported() -> World:
-    world = World()
-    world.turn()
+    world = launched()
     world.finish(report())
     world.settle()
     return world
@@ -108,3 +111,84 @@ def test_a_resource_name_does_not_leak_into_another_ones_children():
     one.turn()
     other.turn()
     assert one.objects.keys().isdisjoint(other.objects.keys())
+
+
+def test_a_pod_of_an_earlier_job_of_the_same_name_is_not_the_jobs_own():
+    world = launched()
+    world.job()["metadata"]["uid"] = "new"
+    world.finish(failed("NotFinite"))
+    key = next(key for key in world.objects if key[0] == "Pod")
+    labels = world.objects[key]["metadata"]["labels"]
+    assert len(world.observe().jobs[0].ends) == 1
+    labels["batch.kubernetes.io/controller-uid"] = "new"
+    assert len(world.observe().jobs[0].ends) == 1
+    labels["batch.kubernetes.io/controller-uid"] = "old"
+    assert world.observe().jobs[0].ends == ()
+
+
+def test_a_pod_of_another_job_is_not_the_jobs_own():
+    world = launched()
+    world.finish(failed("NotFinite"))
+    key = next(key for key in world.objects if key[0] == "Pod")
+    world.objects[key]["metadata"]["labels"]["batch.kubernetes.io/job-name"] = "other"
+    assert world.observe().jobs[0].ends == ()
+
+
+def test_ends_that_the_job_counts_and_nobody_sees_are_unheard():
+    world = launched()
+    (job,) = world.jobs()
+    world.finish(failed("NotFinite"))
+    world.objects["Job", job]["status"] |= {"failed": 2, "succeeded": 1}
+    assert world.observe().jobs[0].unheard == 2
+    assert world.observe().heard(job).jobs[0].unheard == 0
+    assert world.observe().heard("another").jobs[0].unheard == 2
+
+
+def test_reads_why_the_pods_of_a_job_do_not_start():
+    trouble = exporting(pods.unschedulable("no node")).observe().jobs[0].trouble
+    assert (trouble.reason, trouble.message) == ("Unschedulable", "no node")
+
+
+def test_reads_that_a_job_leaves_or_will_be_removed():
+    world = launched()
+    job = world.job()
+    assert (world.observe().jobs[0].leaving, world.observe().jobs[0].expires) == (False, False)
+    job["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+    job["spec"]["ttlSecondsAfterFinished"] = 0
+    assert (world.observe().jobs[0].leaving, world.observe().jobs[0].expires) == (True, True)
+
+
+def test_the_attempts_of_a_base_are_counted_over_all_its_requests():
+    world = launched()
+    world.finish(failed("NotFinite"))
+    base = world.plan.fingerprint
+    edited(world, {"export": {"resources": {"memory": "64Gi"}}})
+    observation = world.observe()
+    assert observation.attempts(base) == 2
+    assert observation.attempts("another") == 0
+    assert observation.latest_job(world.plan.request).attempt == 2
+
+
+@pytest.mark.parametrize("annotations", [{}, None])
+def test_a_job_without_our_annotations_is_the_first_of_nothing(annotations):
+    world = launched()
+    world.job()["metadata"]["annotations"] = annotations
+    job = world.observe().jobs[0]
+    assert (job.fingerprint, job.request, job.attempt) == ("", "", 1)
+
+
+def test_what_a_deployment_tells_of_an_older_template_does_not_count():
+    late, kept_out = past_rollout_deadline(), pods_not_created()
+    assert late.observe().serving.deadline_exceeded
+    assert kept_out.observe().serving.refused
+    for world in (late, kept_out):
+        world.deployment()["metadata"]["generation"] += 1
+        serving = world.observe().serving
+        assert (serving.current, serving.deadline_exceeded, serving.refused) == (False, False, "")
+
+
+def test_a_pod_of_an_older_template_of_the_same_artifact_is_not_the_deployments_own():
+    world = rolling(pods.crashed((137, "OOMKilled")))
+    assert len(world.observe().serving.own_pods()) == 1
+    edited(world, {"serving": {"resources": {"memory": "8Gi"}}})
+    assert world.observe().serving.own_pods() == ()

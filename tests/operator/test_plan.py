@@ -1,25 +1,12 @@
 import pytest
 
 from resources import COMMIT, SETTINGS, World, failed, report, resource
+from states import ended, launched, ready
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.request import ExportRequest
 from tracedmodel_operator.settings import Settings
 
-SMALL, LARGE = Bucket(1, 32), Bucket(8, 128)
-
-
-def exported(world: World | None = None) -> World:
-    world = world or World()
-    world.turn()
-    world.finish(report())
-    world.settle()
-    world.serve()
-    world.settle()
-    return world
-
-
-def jobs(world: World) -> list[str]:
-    return sorted(name for kind, name in world.objects if kind == "Job")
+LARGE = Bucket(8, 128)
 
 
 def request_of(job: dict) -> ExportRequest:
@@ -28,23 +15,8 @@ def request_of(job: dict) -> ExportRequest:
     return ExportRequest.model_validate_json(variables["TRACEDMODEL_REQUEST"])
 
 
-def test_launches_one_job_for_a_new_resource_and_waits_for_it():
-    world = World()
-    world.turn()
-    assert len(jobs(world)) == 1
-    assert world.turn().create == ()
-    assert jobs(world)[0].startswith("minilm-export-")
-    assert jobs(world)[0].endswith("-1")
-
-
-def test_writes_the_attempt_into_the_status_of_the_turn_that_launches_its_job():
-    world = World()
-    world.turn()
-    assert world.resource.status.export.attempt == 1
-
-
 def test_rolls_out_what_the_export_reported():
-    world = exported()
+    world = ready()
     assert {kind for kind, _ in world.objects} == {
         "Job",
         "ConfigMap",
@@ -57,7 +29,7 @@ def test_rolls_out_what_the_export_reported():
 
 
 def test_the_same_snapshot_gives_the_same_plan():
-    world = exported()
+    world = ready()
     assert world.turn() == world.turn()
 
 
@@ -100,10 +72,10 @@ def test_refuses_a_folder_as_store_where_pods_are_on_many_nodes():
     ids=str,
 )
 def test_never_exports_again_for(change):
-    world = exported()
+    world = ready()
     world.edit(change)
     world.settle()
-    assert len(jobs(world)) == 1
+    assert len(world.jobs()) == 1
 
 
 @pytest.mark.parametrize(
@@ -130,200 +102,36 @@ def test_never_exports_again_for(change):
     ids=str,
 )
 def test_exports_again_while_the_old_artifact_serves_for(change, reason):
-    world = exported()
+    world = ready()
     before = world.plan.serving.digest
     world.edit(change)
     plan = world.turn()
     assert plan.exporting.why.reason == reason
     assert plan.serving.digest == before
-    assert len(jobs(world)) == 2
+    assert len(world.jobs()) == 2
     assert world.conditions()["Available"] == "ReplicasAvailable"
 
 
 def test_a_new_requested_at_asks_for_a_new_export():
-    world = exported()
+    world = ready()
     world.edit({}, annotations={"tracedmodel.dev/requested-at": "now"})
     world.turn()
-    assert len(jobs(world)) == 2
+    assert len(world.jobs()) == 2
     assert world.resource.status.last_handled_requested_at == "now"
 
 
 def test_a_removed_bucket_makes_a_new_index_of_the_same_graphs():
-    world = exported()
+    world = ready()
     world.edit({"export": {"buckets": [{"batchSize": 8, "sequenceLength": 128}]}})
     plan = world.settle()
     assert [row.bucket for row in plan.artifact.report.rows] == [LARGE]
     assert len(plan.artifact.index.graphs) == 1
 
 
-def test_goes_back_to_a_kept_artifact_at_once_when_the_spec_does():
-    world = exported()
-    first = world.plan.artifact.digest
-    world.edit({"model": {"revision": "d" * 40}})
-    world.turn()
-    world.finish(report(revision="d" * 40))
-    world.settle()
-    assert world.plan.serving.digest != first
-    world.edit({"model": {"revision": COMMIT}})
-    assert world.turn().serving.digest == first
-    assert len(jobs(world)) == 2
-
-
-def test_keeps_three_indexes_and_prunes_the_oldest():
-    world = exported()
-    for letter in "def":
-        world.later(60)
-        world.edit({"model": {"revision": letter * 40}})
-        world.turn()
-        world.finish(report(revision=letter * 40))
-        world.settle()
-        world.serve()
-        world.settle()
-    assert sum(kind == "ConfigMap" for kind, _ in world.objects) == 3
-
-
-def test_a_terminal_failure_is_not_tried_again():
-    world = World()
-    world.turn()
-    world.finish(failed("ToleranceMissed", "off by 0.1"))
-    world.later(10_000)
-    plan = world.settle()
-    assert (plan.problem.reason, plan.problem.terminal) == ("ToleranceMissed", True)
-    assert len(jobs(world)) == 1
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"export": {"tolerance": {"absolute": "1"}}},
-        {"export": {"resources": {"memory": "64Gi"}}},
-        {"model": {"credentialsSecretName": "hub"}},
-        {"serviceAccountName": "reader"},
-    ],
-    ids=str,
-)
-def test_a_terminal_failure_is_tried_again_after(change):
-    world = World()
-    world.turn()
-    world.finish(failed("ToleranceMissed"))
-    world.turn()
-    world.edit(change)
-    world.turn()
-    assert len(jobs(world)) == 2
-    assert jobs(world)[1].endswith("-2")
-
-
-def test_a_passing_failure_is_tried_again_after_a_wait_that_doubles():
-    world = World()
-    for attempt, wait in ((1, 10), (2, 20), (3, 40)):
-        world.turn()
-        assert len(jobs(world)) == attempt
-        world.finish(failed("StoreUnreachable"))
-        world.later(0.8 * wait - 1)
-        world.turn()
-        assert len(jobs(world)) == attempt
-        assert world.resource.status.failures == attempt
-        world.later(0.2 * wait + 1)
-
-
-def test_an_end_without_report_is_a_passing_failure_by_the_kubelets_word():
-    world = World()
-    world.turn()
-    world.finish((1, "Error"))
-    problem = world.turn().problem
-    assert (problem.reason, problem.terminal) == ("Error", False)
-
-
-def test_an_exporter_out_of_memory_is_not_tried_again_before_it_gets_more():
-    world = World()
-    world.turn()
-    world.finish((137, "OOMKilled"))
-    world.later(10_000)
-    problem = world.turn().problem
-    assert (problem.reason, problem.terminal) == ("OutOfMemory", True)
-    assert "8Gi" in problem.message
-    world.edit({"export": {"resources": {"memory": "64Gi"}}})
-    world.turn()
-    assert len(jobs(world)) == 2
-
-
-def test_a_failed_job_whose_pods_are_gone_is_tried_again():
-    world = World()
-    world.turn()
-    world.finish()
-    assert "no report" in world.turn().problem.message
-    world.later(10)
-    world.turn()
-    assert len(jobs(world)) == 2
-
-
-def test_a_finished_job_whose_reports_are_gone_gets_a_new_attempt():
-    world = World()
-    world.turn()
-    world.finish((0, "Completed"))
-    assert world.turn().problem.reason == "ReportLost"
-    world.turn()
-    assert len(jobs(world)) == 2
-
-
-def test_an_export_for_an_older_spec_is_deleted_before_the_next_is_made():
-    world = World()
-    world.turn()
-    (old,) = jobs(world)
-    world.edit({"model": {"revision": "d" * 40}})
-    assert world.turn().delete == (("Job", old),)
-    assert jobs(world) == []
-    world.turn()
-    assert len(jobs(world)) == 1
-
-
-def test_attempts_go_on_counting_when_old_jobs_are_gone():
-    world = World()
-    world.turn()
-    world.finish(failed("StoreUnreachable"))
-    world.turn()
-    world.objects.clear()
-    world.later(10)
-    world.turn()
-    assert jobs(world)[0].endswith("-2")
-
-
-def test_a_suspended_resource_starts_no_export_and_no_rollout():
+def test_a_suspended_resource_starts_no_export():
     world = World(resource({"suspend": True}))
     assert world.turn().create == ()
     assert world.conditions()["Exported"] == "!SuspendedByUser"
-
-
-def test_a_suspended_resource_goes_on_serving_what_it_served():
-    world = exported()
-    before = world.plan.serving.digest
-    world.edit({"suspend": True, "export": {"buckets": [{"batchSize": 1, "sequenceLength": 32}]}})
-    assert world.turn().serving.digest == before
-    assert world.conditions()["Ready"] == "!SuspendedByUser"
-
-
-def test_the_shares_of_an_indexed_job_make_one_artifact():
-    world = World(resource({"export": {"parallelism": 2}}))
-    world.turn()
-    assert world.job()["spec"]["completions"] == 2
-    world.finish(report(LARGE), report(SMALL))
-    assert [row.bucket for row in world.turn().artifact.report.rows] == [SMALL, LARGE]
-
-
-def test_shares_that_disagree_on_the_revision_are_refused():
-    world = World(resource({"export": {"parallelism": 2}}))
-    world.turn()
-    world.finish(report(LARGE), report(SMALL, revision="d" * 40))
-    problem = world.turn().problem
-    assert problem.reason == "ReportsDisagree"
-    assert "revision" in problem.message
-
-
-def test_the_first_terminal_end_of_many_pods_is_the_one_that_is_told():
-    world = World(resource({"export": {"parallelism": 2}}))
-    world.turn()
-    world.finish(failed("StoreUnreachable"), failed("NotFinite", "NaN in bucket 8x128"))
-    assert world.turn().problem.message == "NaN in bucket 8x128"
 
 
 def test_a_floating_revision_stays_the_commit_that_it_was_resolved_to():
@@ -337,12 +145,6 @@ def test_a_floating_revision_stays_the_commit_that_it_was_resolved_to():
     assert request_of(world.job()).revision == COMMIT
 
 
-def test_replicas_are_set_only_while_nothing_scales_by_load():
-    assert exported(World(resource({"serving": {"replicas": 4}}))).plan.replicas == 4
-    scaled = World(resource({"serving": {"autoscaling": {"maxReplicas": 9}}}))
-    assert exported(scaled).plan.replicas is None
-
-
 def test_whole_chips_cannot_be_split():
     settings = SETTINGS.with_(neuron_resource="aws.amazon.com/neuron")
     world = World(resource({"target": "Inf1"}), settings)
@@ -351,12 +153,60 @@ def test_whole_chips_cannot_be_split():
     assert world.turn().problem is None
 
 
-def test_a_failed_job_that_ended_nobody_knows_when_is_tried_again_at_once():
-    world = World()
+def test_a_job_expires_once_its_artifact_stands_in_status_and_index():
+    world = launched()
+    world.finish(report())
+    assert world.turn().expire == ()
+    (job,) = world.jobs()
+    assert world.turn().expire == (job,)
+    assert world.turn().expire == ()
+
+
+def test_a_job_that_succeeded_does_not_expire_while_its_index_is_missing():
+    world = launched()
+    world.finish(report())
     world.turn()
-    job = world.job()
-    world.finish(failed("StoreUnreachable"))
-    del job["status"]["conditions"][0]["lastTransitionTime"]
+    index = next(key for key in world.objects if key[0] == "ConfigMap")
+    del world.objects[index]
+    assert world.turn().expire == ()
+
+
+def test_a_failed_job_expires_once_its_failure_stands_in_the_status():
+    world = launched()
+    world.finish(failed("NotFinite"))
+    assert world.turn().expire == ()
+    assert world.turn().expire == tuple(world.jobs())
+
+
+def test_a_finished_job_of_an_older_request_expires_at_once():
+    world = launched()
+    old = world.jobs()
+    world.finish(failed("NotFinite"))
+    world.edit({"model": {"revision": "d" * 40}})
+    assert world.turn().expire == tuple(old)
+
+
+def test_a_job_that_runs_or_is_being_deleted_does_not_expire():
+    world = launched()
+    assert world.turn().expire == ()
+    world.finish(failed("NotFinite"))
     world.turn()
+    world.objects["Job", world.jobs()[0]]["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+    assert world.turn().expire == ()
+
+
+def test_says_when_to_look_again_for_the_next_attempt_alone():
+    assert ready().plan.again_at() is None
+    assert ended(failed("NotFinite")).plan.again_at() is None
+    world = ended(failed("StoreUnreachable"))
+    assert 8 <= (world.plan.again_at() - world.now).total_seconds() <= 10
+
+
+def test_does_not_look_again_for_an_attempt_that_is_not_made_while_suspended():
+    world = ended(failed("StoreUnreachable"))
+    world.edit({"suspend": True})
+    world.later(1000)
+    assert world.turn().again_at() is None
+    world.edit({"suspend": False})
     world.turn()
-    assert len(jobs(world)) == 2
+    assert len(world.jobs()) == 2

@@ -1,234 +1,23 @@
-import pytest
-
-from resources import World, failed, report, resource
-
-TERMINAL = failed("ProofFailed", "bucket 1x32 is off by 0.2")
-
-
-def ready(**spec) -> World:
-    world = World(resource(spec))
-    world.turn()
-    world.finish(report())
-    world.settle()
-    world.serve(ready=world.resource.spec.serving.replicas)
-    world.settle()
-    return world
-
-
-def running() -> World:
-    world = World()
-    world.turn()
-    world.turn()
-    return world
-
-
-def ended(end) -> World:
-    world = World()
-    world.turn()
-    world.finish(end)
-    world.settle()
-    return world
-
-
-def rolling() -> World:
-    world = World()
-    world.turn()
-    world.finish(report())
-    world.settle()
-    return world
-
-
-def crashed() -> World:
-    world = rolling()
-    world.serve(ready=0)
-    world.crash(TERMINAL, times=2)
-    world.settle()
-    return world
-
-
-def late() -> World:
-    world = rolling()
-    world.serve(
-        ready=0,
-        conditions=[
-            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
-        ],
-    )
-    world.settle()
-    return world
-
-
-def changing() -> World:
-    world = ready()
-    world.edit({"model": {"revision": "d" * 40}})
-    world.settle()
-    return world
-
-
-def replaced_in_place() -> World:
-    world = ready(serving={"rollout": {"strategy": "InPlace"}})
-    world.serve(ready=0)
-    world.settle()
-    return world
-
-
-def suspended() -> World:
-    world = ready()
-    world.edit({"suspend": True})
-    world.settle()
-    return world
-
-
-def launched() -> World:
-    world = World()
-    world.turn()
-    return world
-
-
-STATES = {
-    "an export about to start": (
-        launched,
-        "InProgress",
-        {
-            "Ready": "!ExportPending",
-            "Exported": "!ExportPending",
-            "Available": "!NothingExported",
-            "Reconciling": "ExportPending",
-        },
-    ),
-    "an export that runs": (
-        running,
-        "InProgress",
-        {
-            "Ready": "!ExportRunning",
-            "Exported": "!ExportRunning",
-            "Available": "!NothingExported",
-            "Reconciling": "ExportRunning",
-        },
-    ),
-    "an export that failed for good": (
-        lambda: ended(failed("NotFinite")),
-        "Failed",
-        {
-            "Ready": "!NotFinite",
-            "Exported": "!NotFinite",
-            "Available": "!NothingExported",
-            "Stalled": "NotFinite",
-        },
-    ),
-    "an export that will be tried again": (
-        lambda: ended(failed("StoreUnreachable")),
-        "InProgress",
-        {
-            "Ready": "!BackingOff",
-            "Exported": "!BackingOff",
-            "Available": "!NothingExported",
-            "Reconciling": "BackingOff",
-        },
-    ),
-    "a first rollout": (
-        rolling,
-        "InProgress",
-        {
-            "Ready": "!RolloutInProgress",
-            "Exported": "Published",
-            "Available": "!ReplicasUnavailable",
-            "Reconciling": "RolloutInProgress",
-        },
-    ),
-    "everything as wanted": (
-        ready,
-        "Current",
-        {"Ready": "Succeeded", "Exported": "Published", "Available": "ReplicasAvailable"},
-    ),
-    "a next export while the last serves": (
-        changing,
-        "InProgress",
-        {
-            "Ready": "!ExportRunning",
-            "Exported": "!ExportRunning",
-            "Available": "ReplicasAvailable",
-            "Reconciling": "ExportRunning",
-        },
-    ),
-    "a server that failed its proof": (
-        crashed,
-        "Failed",
-        {
-            "Ready": "!ProofFailed",
-            "Exported": "Published",
-            "Available": "!ReplicasUnavailable",
-            "Stalled": "ProofFailed",
-        },
-    ),
-    "a rollout past its deadline": (
-        late,
-        "Failed",
-        {
-            "Ready": "!RolloutFailed",
-            "Exported": "Published",
-            "Available": "!ReplicasUnavailable",
-            "Stalled": "RolloutFailed",
-        },
-    ),
-    "a replica replaced in place": (
-        replaced_in_place,
-        "InProgress",
-        {
-            "Ready": "!RolloutInProgress",
-            "Exported": "Published",
-            "Available": "!InPlaceRollout",
-            "Reconciling": "RolloutInProgress",
-        },
-    ),
-    "no replica wanted": (
-        lambda: ready(serving={"replicas": 0}),
-        "Current",
-        {"Ready": "Succeeded", "Exported": "Published", "Available": "ScaledToZero"},
-    ),
-    "a suspended one with everything as wanted": (
-        suspended,
-        "Current",
-        {
-            "Ready": "Succeeded",
-            "Exported": "Published",
-            "Available": "ReplicasAvailable",
-            "Suspended": "SuspendedByUser",
-        },
-    ),
-}
-
-
-def kstatus(world: World) -> str:
-    """The verdict of the kstatus library, by its published algorithm."""
-    status, metadata = world.resource.status, world.resource.metadata
-    found = {c.type: c.status for c in status.conditions}
-    if status.observed_generation != metadata.generation or found.get("Reconciling") == "True":
-        return "InProgress"
-    if found.get("Stalled") == "True":
-        return "Failed"
-    return "Current" if found.get("Ready", "True") == "True" else "InProgress"
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_conditions_of(name):
-    make, verdict, conditions = STATES[name]
-    world = make()
-    assert world.conditions() == conditions
-    assert kstatus(world) == verdict
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_the_set_of_conditions_is_legal_for(name):
-    world = STATES[name][0]()
-    conditions = {c.type: c for c in world.resource.status.conditions}
-    assert not {"Reconciling", "Stalled"} <= conditions.keys()
-    for kind in ("Reconciling", "Stalled", "Suspended"):
-        assert kind not in conditions or conditions[kind].status == "True"
-    for condition in conditions.values():
-        assert condition.reason
-        assert condition.message
-        assert condition.observed_generation == world.resource.metadata.generation
+import crd_judge
+import pods
+from resources import NOW, World, failed, report, resource
+from states import (
+    OTHER,
+    QUOTA,
+    document,
+    edited,
+    ended,
+    exporting,
+    launched,
+    pods_not_created,
+    ready,
+    refused,
+    requested,
+    rolling,
+    unseen,
+    with_invalid_spec,
+)
+from tracedmodel_operator.status import invalid_status
 
 
 def test_the_time_of_a_condition_moves_only_with_its_status():
@@ -267,7 +56,7 @@ def test_tells_where_it_answers_and_what_it_serves():
 
 
 def test_names_the_served_artifact_only_once_it_is_rolled_out():
-    world = changing()
+    world = edited(ready(), OTHER)
     before = world.resource.status.serving.artifact_digest
     world.finish(report(revision="d" * 40))
     world.settle()
@@ -307,3 +96,114 @@ def test_a_scaled_up_deployment_is_not_ready_before_its_replicas_are():
     world.turn()
     assert world.conditions()["Ready"] == "!RolloutInProgress"
     assert world.conditions()["Available"] == "ReplicasAvailable"
+
+
+def test_the_time_of_a_condition_moves_with_its_status():
+    world = ended(failed("NotFinite"))
+    world.later(60)
+    requested(world)
+    times = {c.type: c.last_transition_time for c in world.resource.status.conditions}
+    assert times["Ready"] == "2026-01-02T03:04:05Z"
+    assert times["Reconciling"] == "2026-01-02T03:05:05Z"
+
+
+def test_counts_failures_in_a_row_of_one_request():
+    world = ended(failed("StoreUnreachable"))
+    assert world.resource.status.failures == 1
+    world.turn()
+    assert world.resource.status.failures == 1
+    world.edit({"export": {"resources": {"memory": "64Gi"}}})
+    world.turn()
+    assert world.resource.status.failures == 0
+    world.finish(failed("StoreUnreachable"))
+    world.turn()
+    assert world.resource.status.failures == 1
+
+
+def test_a_failure_keeps_the_time_when_it_came_and_its_retry_time():
+    world = ended(failed("StoreUnreachable"))
+    before = world.resource.status.export
+    world.later(5)
+    world.turn()
+    assert world.resource.status.export == before
+    assert before.retry_time == "2026-01-02T03:04:14Z"
+
+
+def test_tells_what_keeps_an_exporter_from_starting_as_the_last_failure():
+    failure = exporting(pods.unschedulable("no node")).resource.status.last_failure
+    assert (failure.reason, failure.message, failure.exit_code) == (
+        "Unschedulable",
+        "no node",
+        None,
+    )
+
+
+def test_tells_how_a_server_ended_as_the_last_failure():
+    failure = rolling(pods.crashed(failed("ProofFailed", "off"))).resource.status.last_failure
+    assert (failure.reason, failure.message, failure.exit_code) == (
+        "ProofFailed",
+        "a server ended on node-1: off",
+        33,
+    )
+
+
+def test_tells_what_keeps_servers_from_being_made_as_the_last_failure():
+    failure = pods_not_created().resource.status.last_failure
+    assert (failure.reason, failure.message, failure.exit_code) == ("PodsNotCreated", QUOTA, None)
+
+
+def test_a_rollout_that_gets_on_is_no_failure():
+    assert rolling().resource.status.last_failure is None
+
+
+def test_what_to_return_to_is_known_although_the_deployment_is_gone():
+    world = ready()
+    before = world.resource.status.serving
+    del world.objects["Deployment", "minilm"]
+    world.turn()
+    assert world.resource.status.serving == before
+
+
+def test_the_last_number_of_a_base_is_kept_while_nothing_is_launched():
+    world = ended(failed("StoreUnreachable"))
+    world.objects.clear()
+    edited(world, {"suspend": True, "export": {"resources": {"memory": "64Gi"}}})
+    assert world.resource.status.export.attempt == 1
+
+
+def test_the_commit_of_an_export_is_forgotten_with_its_request():
+    world = ready(model={"revision": "main"})
+    assert world.resource.status.export.revision == report().revision
+    requested(world)
+    assert world.resource.status.export.revision is None
+
+
+def test_a_refused_job_is_told_with_its_name():
+    world = refused(World(), "Job", "minilm-export-1", "ChildRefused", QUOTA)
+    assert world.resource.status.conditions[0].message == f"Job minilm-export-1: {QUOTA}"
+
+
+def test_a_long_requested_at_is_cut():
+    world = World(resource(annotations={"tracedmodel.dev/requested-at": "x" * 300}))
+    world.turn()
+    assert len(world.resource.status.last_handled_requested_at) <= 256
+
+
+def test_an_invalid_spec_keeps_what_the_status_said_of_the_world():
+    before = document(ready())
+    after = with_invalid_spec(before)["status"]
+    assert after["artifact"] == before["status"]["artifact"]
+    assert after["serving"] == before["status"]["serving"]
+    assert after["observedGeneration"] == 4
+
+
+def test_an_invalid_spec_that_was_told_changes_nothing_more():
+    item = with_invalid_spec(unseen())
+    message = item["status"]["conditions"][0]["message"]
+    again = invalid_status(item, ValueError(message), NOW.replace(year=2027))
+    assert again == item["status"]
+
+
+def test_the_status_of_a_resource_that_was_never_looked_at_is_that_of_the_definition():
+    assert crd_judge.completed(unseen())["status"] == {"observedGeneration": -1}
+    assert launched().resource.status.observed_generation == 3

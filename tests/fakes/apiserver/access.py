@@ -30,11 +30,12 @@ class Access:
 
     def check(self, target: Target, verb: str) -> None:
         """Raise the answer to what no rule allows."""
-        if self.grants and not self._allows(target, verb):
+        if not self.allows(target, verb):
             raise self._refusal(target, verb)
 
-    def _allows(self, target: Target, verb: str) -> bool:
-        return any(
+    def allows(self, target: Target, verb: str) -> bool:
+        """Return whether some rule allows something."""
+        return not self.grants or any(
             _covers(rule, target, verb)
             for places, rules in self.grants
             if places is None or target.namespace in places

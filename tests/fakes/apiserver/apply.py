@@ -129,7 +129,8 @@ def _prune_items(
 
 def conflict_of_fields(claimed: dict[Writer, Node]) -> Failure:
     """Return the answer to an apply of fields that others own."""
-    causes, groups = [], {}
+    causes: list[dict[str, str]] = []
+    groups: dict[str, list[str]] = {}
     for writer, node in claimed.items():
         using = "" if writer.operation == APPLY else f" using {writer.api_version}"
         within = f" with subresource {json.dumps(writer.subresource)}" if writer.subresource else ""

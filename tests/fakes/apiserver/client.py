@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from tracedmodel_operator.errors import api_error
@@ -15,6 +16,13 @@ T = TypeVar("T")
 Object = dict[str, Any]
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+_LAST_TICKS = 10
+
+
+async def _ticks(count: int) -> None:
+    """Let what is due in the loop happen: a connection over TLS closes in steps."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 class Api:
@@ -30,12 +38,13 @@ class Api:
 
     async def _open(self) -> None:
         await self.transport.open()
-        if self._user:
+        if self._user and self.transport._client:
             self.transport._client.set_default_header("Impersonate-User", self._user)
 
     def close(self) -> None:
         """Close every connection."""
         self.run(self.transport.close())
+        self.run(_ticks(_LAST_TICKS))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -95,13 +104,15 @@ class Api:
 
     async def _watched(self, path: str, most: int, query: dict[str, Any]) -> list[Object]:
         events: list[Object] = []
-        async for line in self._lines(path, {"timeoutSeconds": 20, **query, "watch": "true"}):
-            events.append(json.loads(line))
-            if len(events) == most:
-                break
+        query = {"timeoutSeconds": 20, **query, "watch": "true"}
+        async with aclosing(self._lines(path, query)) as lines:
+            async for line in lines:
+                events.append(json.loads(line))
+                if len(events) == most:
+                    break
         return events
 
-    async def _lines(self, path: str, query: dict[str, Any]) -> AsyncIterator[bytes]:
+    async def _lines(self, path: str, query: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         client = self.transport._client
         assert client is not None
         method, url, headers, _, _ = await client.param_serialize(
@@ -118,4 +129,8 @@ class Api:
             async for line in answer.response.content:
                 yield line
         finally:
+            connection = answer.response.connection
+            if connection and connection.transport:
+                # A polite end of TLS would wait for the server, which does not listen while it streams.
+                connection.transport.abort()
             answer.response.close()

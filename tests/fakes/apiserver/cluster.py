@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import crd_judge
-from apiserver import discovery, reads, scale
+from apiserver import discovery, reads, review, scale
 from apiserver.access import Access, verb_of
 from apiserver.admission import Admission
 from apiserver.commit import Commits
@@ -107,6 +107,9 @@ class FakeCluster:
             return data
 
     def _answer(self, request: Request, user: str) -> Response:
+        if request.path == review.PATH and request.method == "POST":
+            access = None if user == SYSTEM else self.access
+            return Response(201, review.review(access, request.body))
         if not self._serves(group_of(request.path)):
             return Response(404, "404 page not found\n")
         if request.method == "GET" and (found := discovery.discover(request.path)):

@@ -43,7 +43,8 @@ def refuse_untyped(document: Object, resource: Resource) -> None:
 
 def complete(document: Object, _: Resource) -> Object:
     """Return a document as it is stored: without what is unknown or null, with its defaults."""
-    return crd_judge.completed(_pruned(document, crd_judge.schema()))
+    completed: Object = crd_judge.completed(_pruned(document, crd_judge.schema()))
+    return completed
 
 
 def _pruned(value: Any, node: dict[str, Any]) -> Any:

@@ -56,7 +56,7 @@ def _resources(group: str, version: str) -> Document | None:
 
 def _entries(resource: Resource) -> list[Document]:
     kind = resource.kind
-    entry = {"name": kind.plural, "singularName": kind.name.lower(), "kind": kind.name}
+    entry: Document = {"name": kind.plural, "singularName": kind.name.lower(), "kind": kind.name}
     entry |= {"namespaced": resource.namespaced, "verbs": _VERBS}
     entry |= {"shortNames": list(resource.short_names)} if resource.short_names else {}
     below = [_subresource(resource, name) for name in resource.subresources]
@@ -64,7 +64,7 @@ def _entries(resource: Resource) -> list[Document]:
 
 
 def _subresource(resource: Resource, name: str) -> Document:
-    entry = {"name": f"{resource.kind.plural}/{name}", "singularName": ""}
+    entry: Document = {"name": f"{resource.kind.plural}/{name}", "singularName": ""}
     entry |= {"namespaced": resource.namespaced, "verbs": ["get", "patch", "update"]}
     if name == "scale":
         return entry | {"group": "autoscaling", "version": "v1", "kind": "Scale"}

@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from apiserver.failures import Failure
+from apiserver.request import target_of
 from tracedmodel_operator.kube import Request
 
 When = Callable[[Request], bool]
@@ -84,9 +86,11 @@ def to(plural: str, *methods: str) -> When:
     plural, _, subresource = plural.partition("/")
 
     def fits(request: Request) -> bool:
-        parts = request.path.split("/")
-        tail = parts[parts.index(plural) + 2 :] if plural in parts else None
-        named = tail is not None and tail == ([subresource] if subresource else [])
+        try:
+            target = target_of(request)
+        except Failure:
+            return False
+        named = (target.resource.kind.plural, target.subresource) == (plural, subresource)
         return named and (not methods or request.method in methods)
 
     return fits

@@ -120,7 +120,7 @@ def parts(value: Any, name: str, resource: Resource) -> dict[str, tuple[str, Any
     """
     if not isinstance(value, dict | list):
         return None
-    if is_map(value, name, resource):
+    if isinstance(value, dict) and is_map(value, name, resource):
         return {f"f:{key}": (key, part) for key, part in value.items()}
     if is_list(value, name, resource):
         keys = resource.list_keys.get(name)

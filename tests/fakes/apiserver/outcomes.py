@@ -116,5 +116,6 @@ def _report(request: ExportRequest, buckets: tuple[Bucket, ...]) -> Report:
 
 def _row(bucket: Bucket) -> Row:
     digest = f"{bucket.batch_size:03x}{bucket.sequence_length:04x}".ljust(64, "a")
-    figures = {"error": 1e-6, "agreement": 1.0, "p50": 5000, "p99": 6000, "eager_p50": 8000}
-    return Row(bucket, digest, 230_000, **figures)
+    return Row(
+        bucket, digest, 230_000, error=1e-6, agreement=1.0, p50=5000, p99=6000, eager_p50=8000
+    )

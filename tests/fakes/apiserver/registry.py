@@ -112,7 +112,7 @@ def _builtin() -> tuple[Resource, ...]:
     workload = {"spec": {"template": _TEMPLATE}}
     deployment = {"spec": {"template": _TEMPLATE, "strategy": {}}}
     service_keys = {**_LIST_KEYS, "ports": ("port", "protocol")}
-    spec = {"spec": {}}
+    spec: dict[str, Any] = {"spec": {}}
     return (
         Resource(kinds.JOB, subresources=status, generation=True, blank=workload),
         Resource(

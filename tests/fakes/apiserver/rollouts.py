@@ -111,7 +111,7 @@ def _condition(kind: str, before: Any, now: str, why: tuple[str, str], *, true: 
     reason, message = why
     said = {"type": kind, "status": "True" if true else "False", "reason": reason}
     said["message"] = message
-    old = next((c for c in before if c["type"] == kind), {})
+    old: Object = next((c for c in before if c["type"] == kind), {})
     if old.items() >= said.items():
         return dict(old)
     changed = now if old.get("status") != said["status"] else old["lastTransitionTime"]

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from apiserver.cluster import FakeCluster
 from apiserver.faults import Faults
@@ -27,6 +28,19 @@ class FakeServer:
         self.faults = front.faults
         self._loop = loop
 
+    def stop(self) -> None:
+        """Cut every connection and listen no more, until the next start."""
+        self.wait(self.front.stop())
+
+    def start(self) -> None:
+        """Listen again, where it did before."""
+        self.front = Front(self.cluster, self.faults)
+        self.wait(self.front.start(urlsplit(self.url).port or 0))
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something in the server's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
     def end_watches(self) -> None:
         """End the open watches, as a server does that goes away."""
         self._loop.call_soon_threadsafe(self.front.streams.close)
@@ -45,13 +59,12 @@ def running(
     thread = threading.Thread(target=loop.run_forever, name="fake API server", daemon=True)
     thread.start()
 
-    def wait(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout=30)
-
+    front = Front(cluster or FakeCluster(), faults)
     try:
-        front = Front(cluster or FakeCluster(), faults)
-        yield FakeServer(front, wait(front.start()), loop)
-        wait(front.stop())
+        url = asyncio.run_coroutine_threadsafe(front.start(), loop).result(timeout=30)
+        server = FakeServer(front, url, loop)
+        yield server
+        server.stop()
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -29,6 +29,10 @@ class Stage(Protocol):
     """An API server and what a test may do to it beside asking it."""
 
     api: Api
+    short: int
+    """Seconds that a watch has to last for a bookmark to come before its end."""
+    alone: bool
+    """Whether no controllers act here."""
 
     def limited(self, rules: Iterable[Rule]) -> Api:
         """Return the server as somebody sees it who may do in the test's namespace what the rules say."""
@@ -42,6 +46,9 @@ class Stage(Protocol):
 
 class FakeStage:
     """The fake."""
+
+    short = 1
+    alone = True
 
     def __init__(self, cluster: FakeCluster, open_api: Open) -> None:
         self.api = open_api("stage")
@@ -66,11 +73,19 @@ class FakeStage:
 class RealStage:
     """A real API server. Each test has a namespace of its own."""
 
+    short = 5
+
     def __init__(self, plane: ControlPlane | None, namespace: str, open_api: Open) -> None:
         self.api = open_api(namespace)
         self._plane = plane
         self._open = open_api
         self.api.done("POST", f"{_CORE}/namespaces", {"metadata": {"name": namespace}})
+        account = f"{_CORE}/namespaces/default/serviceaccounts/default"
+        self.alone = self.api.ask("GET", account).status == 404
+
+    def leave(self) -> None:
+        """Give the namespace up; without controllers it stays as it is."""
+        self.api.done("DELETE", f"{_CORE}/namespaces/{self.api.namespace}")
 
     def limited(self, rules: Iterable[Rule]) -> Api:
         """Return the server as somebody sees it who may do in the test's namespace what the rules say."""

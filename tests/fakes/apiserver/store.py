@@ -188,7 +188,9 @@ class Database:
         )
 
     def _disown(self, before: Stored | None) -> None:
-        for owner in before.owners if before else ():
+        if before is None:
+            return
+        for owner in before.owners:
             held = self.dependents.get(owner, set())
             held.discard((before.kind, before.key))
             if not held:

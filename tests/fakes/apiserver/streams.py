@@ -44,13 +44,13 @@ class Streams:
         except Failure as failure:
             return web.json_response(failure.status(), status=failure.code)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await response.prepare(received)
         seconds = float(request.query.get("timeoutSeconds") or _FOREVER)
         stream = _Stream(self._cluster, watch, seconds)
         self._open.add(stream)
         try:
             # The client may be gone at any time.
             with suppress(ConnectionError):
+                await response.prepare(received)
                 await self._send(received, response, stream, fault)
         finally:
             self._open.discard(stream)

@@ -49,7 +49,7 @@ class Watch:
             self.version = change.version
             kind = self._seen(change)
             if kind:
-                lines.append(_event(kind, change.after.data))
+                lines.append(_event(kind, _told(kind, change)))
         return lines
 
     def _pull_present(self) -> list[bytes]:
@@ -86,6 +86,15 @@ class Watch:
 
 def _selectors(query: Mapping[str, str]) -> dict[str, str]:
     return {key: query[key] for key in ("labelSelector", "fieldSelector") if key in query}
+
+
+def _told(kind: str, change: Change) -> bytes:
+    """Return the object of an event: of one that is not chosen any more, as it was before, but for its version."""
+    if kind != DELETED or change.type == DELETED or change.before is None:
+        return change.after.data
+    item = change.before.load()
+    item["metadata"]["resourceVersion"] = str(change.version)
+    return encode(item)
 
 
 def _event(kind: str, data: bytes) -> bytes:

@@ -55,7 +55,7 @@ class Writes:
         if not prefix:
             problem = ("metadata.name", "Required value: name or generateName is required")
             raise invalid(resource, "", problem)
-        return prefix + "".join(self._suffixes.choices(_SUFFIX, k=5))
+        return f"{prefix}{''.join(self._suffixes.choices(_SUFFIX, k=5))}"
 
     def replace(self, target: Target, body: Any, options: Options) -> Object:
         """Replace an object, or its status or scale."""
