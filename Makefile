@@ -47,6 +47,9 @@ test-transformers5: .venv-transformers5/.dev ## Run what depends on transformers
 bench: $(VENV)/.run ## Measure exporter, store and server against plain scripts
 	$(BIN)/python benchmarks/export.py
 
+bench-operator: $(VENV)/.dev ## Measure the operator on the tests' API server; CLUSTER=1: on that of $$KUBECONFIG
+	PYTHONPATH=tests/fakes $(BIN)/python benchmarks/operating.py $(if $(CLUSTER),--cluster)
+
 coverage: $(VENV)/.dev ## Run the tests and show which lines and branches none of them reaches
 	$(BIN)/python -m pytest -n $${JOBS:-2} --cov --cov-report=term-missing:skip-covered
 
@@ -67,4 +70,4 @@ generate: $(VENV)/.run ## Write the generated files anew
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 bench coverage verify format generate clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 bench bench-operator coverage verify format generate clean

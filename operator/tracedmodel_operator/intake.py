@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tracedmodel_operator.cache import Cache, Key
+from tracedmodel_operator.errors import ApiError
 from tracedmodel_operator.kinds import TRACED_MODEL, WATCHED, Kind
 from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.names import MANAGED_BY, MANAGER
@@ -35,11 +36,17 @@ class Intake:
     async def list_all(self, kube: Kube, namespaces: Sequence[str | None]) -> None:
         """Bring the cache to what the API server has, deletions that no watch told of included.
 
-        One kind after the other, so that one page is in memory at a time. Raises
-        :class:`~tracedmodel_operator.errors.ApiError`.
+        One kind after the other, so that one page is in memory at a time. Raises the first
+        :class:`~tracedmodel_operator.errors.ApiError` once every kind was tried.
         """
+        failures = []
         for kind in WATCHED:
-            await self._list(kube, kind, namespaces)
+            try:
+                await self._list(kube, kind, namespaces)
+            except ApiError as error:  # noqa: PERF203  # one kind that fails must not keep the others away
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     async def _list(self, kube: Kube, kind: Kind, namespaces: Sequence[str | None]) -> None:
         for namespace in namespaces:

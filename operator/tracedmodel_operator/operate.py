@@ -15,16 +15,16 @@ from pathlib import Path
 
 from tracedmodel_operator.audience import Chronicle
 from tracedmodel_operator.cache import Cache, Key
-from tracedmodel_operator.errors import ApiError, NotFound
+from tracedmodel_operator.errors import ApiError
 from tracedmodel_operator.events import Recorder
+from tracedmodel_operator.fitness import Unfit, look_around
 from tracedmodel_operator.health import Health, Readiness
 from tracedmodel_operator.intake import Intake
-from tracedmodel_operator.kinds import TRACED_MODEL, WATCHED
+from tracedmodel_operator.kinds import WATCHED
 from tracedmodel_operator.kube import ClientTransport, Kube
 from tracedmodel_operator.lease import Fenced, Lease
 from tracedmodel_operator.logs import set_up
 from tracedmodel_operator.metrics import Metered, Metrics
-from tracedmodel_operator.permissions import lacking
 from tracedmodel_operator.pulse import Pulse, deafness
 from tracedmodel_operator.reconcile import Reconciler
 from tracedmodel_operator.settings import PREFIX, Settings, read_settings
@@ -47,10 +47,6 @@ _LISTS_MISSED = 3
 """Lists that may fail in a row before a silent watch counts as dead."""
 _UNTOLD_SECONDS = 180.0
 """Time for a watch to tell what a list found: to notice that it is silent, and to wait for an API server, takes 130."""
-
-
-class Unfit(Exception):  # noqa: N818  # says what the cluster is
-    """The operator cannot work here; ``str`` says what to do about it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -138,7 +134,8 @@ class _Process:
     async def run(self) -> None:
         """Wait for the Lease, work, and give the Lease back."""
         self._take_signals()
-        await self._look_around()
+        if not await self._unless_stopped(look_around(self._kube, self._namespaces)):
+            return
         self._ready.connected()
         try:
             if await self._unless_stopped(self._lease.acquire()):
@@ -169,19 +166,16 @@ class _Process:
     async def _watch(self) -> None:
         """Watch until told to stop. What is in hand is finished before kopf ends every task of its time."""
         self._pulse.expect(kind.name for kind in WATCHED)
-        ready, over = asyncio.Event(), asyncio.Event()
-        watching = asyncio.create_task(watch(self._intake, self._namespaces, over, ready))
-        begun = asyncio.create_task(ready.wait())
-        stopped = asyncio.create_task(self._stop.wait())
-        await asyncio.wait([begun, watching, stopped], return_when=asyncio.FIRST_COMPLETED)
-        self._take_signals()  # kopf took them
-        _log.info(
-            "watching %s", ", ".join(map(str, self._namespaces)).replace("None", "everywhere")
+        over = asyncio.Event()
+        watching = asyncio.create_task(
+            watch(self._intake, self._namespaces, over, self._take_signals)
         )
+        stopped = asyncio.create_task(self._stop.wait())
+        where = ", ".join(map(str, self._namespaces)).replace("None", "everywhere")
+        _log.info("watching %s", where)
         await asyncio.wait([watching, stopped], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        # Without an error it was kopf that took the signal.
-        if watching.done() and (error := watching.exception()):
+        if watching.done() and not self._stop.is_set():
+            error = watching.exception()
             raise Unfit(f"the watches ended: {error}") from error
         await self._workers.stop(_FINISH_SECONDS)
         over.set()
@@ -189,21 +183,6 @@ class _Process:
         await asyncio.wait([watching], timeout=_FAREWELL_SECONDS)
         watching.cancel()
         await asyncio.wait([watching])
-
-    async def _look_around(self) -> None:
-        """Make sure that the cluster has what the operator needs; raises Unfit."""
-        for namespace in self._namespaces:
-            try:
-                async for _ in self._kube.pages(TRACED_MODEL, namespace):
-                    break
-            except NotFound:
-                message = "the cluster does not know TracedModels: apply crds/ first"
-                raise Unfit(message) from None
-            except ApiError as error:
-                raise Unfit(f"TracedModels cannot be listed: {error}") from error
-        missing = await lacking(self._kube, self._namespaces)
-        if missing:
-            raise Unfit(f"the operator's Role lacks: {', '.join(missing)}")
 
     async def _first_list(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from tracedmodel_api.status import Status
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.cache import Cache, Key
 from tracedmodel_operator.children import Children
-from tracedmodel_operator.kinds import POD, TRACED_MODEL
+from tracedmodel_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, TRACED_MODEL
 from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.logs import about
 from tracedmodel_operator.names import JOB_NAME
@@ -156,19 +156,27 @@ class Reconciler:
         self, key: Key, resource: TracedModel, observation: Observation, plan: Plan
     ) -> tuple[Refusal, ...]:
         """Make the plan so; return what the API server did not take."""
-        live, children = observation.live, self._children
         for child_key in plan.delete:
-            await children.delete(key, child_key, live.get(child_key))
-        refused = [await children.create(resource, child) for child in plan.create]
-        refused += [
-            await children.apply(resource, child, live[child["kind"], child["metadata"]["name"]])
-            for child in plan.apply
-        ]
-        if not any(refused):
+            await self._children.delete(key, child_key, observation.live.get(child_key))
+        refused = await self._write_children(resource, observation, plan)
+        if not refused:
             await self._scale(key, plan)
         for job in plan.expire:
-            await children.expire(key, job, self._settings.job_ttl_seconds)
-        return tuple(refusal for refusal in refused if refusal)
+            await self._children.expire(key, job, self._settings.job_ttl_seconds)
+        return refused
+
+    async def _write_children(
+        self, resource: TracedModel, observation: Observation, plan: Plan
+    ) -> tuple[Refusal, ...]:
+        refused: list[Refusal | None] = []
+        for child in plan.create:
+            if not _lacks_index(child, refused):
+                refused.append(await self._children.create(resource, child))
+        for child in plan.apply:
+            if not _lacks_index(child, refused):
+                live = observation.live[child["kind"], child["metadata"]["name"]]
+                refused.append(await self._children.apply(resource, child, live))
+        return tuple(filter(None, refused))
 
     async def _scale(self, key: Key, plan: Plan) -> None:
         if plan.replicas is None or plan.serving is None:
@@ -195,6 +203,12 @@ class Reconciler:
         # What was refused before and is not any more has to leave the status.
         again = 0.0 if told and not refused else seconds
         return Outcome(again, retry=bool(refused), wake=wake)
+
+
+def _lacks_index(child: Object, refused: Sequence[Refusal | None]) -> bool:
+    """Tell whether pods would be replaced by ones that cannot start, for want of the index that they mount."""
+    kinds = {refusal.child[0] for refusal in refused if refusal}
+    return child["kind"] == DEPLOYMENT.name and CONFIG_MAP.name in kinds
 
 
 def _digest(status: Status) -> str | None:

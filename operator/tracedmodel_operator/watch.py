@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import kopf
@@ -54,22 +54,25 @@ async def watch(
     intake: Intake,
     namespaces: Sequence[str | None],
     stop: asyncio.Event,
-    ready: asyncio.Event,
+    take_signals: Callable[[], None],
 ) -> None:
     """Hand everything that happens to an intake until told to stop; raises what ended the watches otherwise.
 
-    kopf takes over SIGINT and SIGTERM, and ends every task that is made after it: make what must outlive it before.
+    kopf takes SIGINT and SIGTERM; ``take_signals`` is called before one of them can reach it. It ends every task that
+    is made after it: make what must outlive it before.
     """
     named = [namespace for namespace in namespaces if namespace]
-    await kopf.operator(
+    older = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=_registry(intake),
         settings=_settings(),
         standalone=True,
         clusterwide=not named,
         namespaces=named,
         stop_flag=stop,
-        ready_flag=ready,
     )
+    take_signals()
+    await kopf.run_tasks(tasks, ignored=older)
 
 
 def _registry(intake: Intake) -> kopf.OperatorRegistry:

@@ -34,7 +34,7 @@ def wants_cluster(config):
 
 
 def has_cluster():
-    return assets() is not None or "KUBECONFIG" in os.environ
+    return assets() is not None or bool(os.environ.get("KUBECONFIG"))
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -61,6 +61,14 @@ def fake_server(tmp_path):
     """The fake over HTTP, and a kubeconfig file of somebody who may do everything."""
     with running(FakeCluster(namespaces=("stage",))) as server:
         yield server, server.kubeconfig(tmp_path / "kubeconfig", SYSTEM_TOKEN)
+
+
+@pytest.fixture
+def kubeconfig(request):
+    """The file of whoever may do everything on the server of the test."""
+    if wants_cluster(request.config):
+        return request.getfixturevalue("real_server")[0]
+    return request.getfixturevalue("fake_server")[1]
 
 
 @pytest.fixture

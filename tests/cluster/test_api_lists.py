@@ -141,7 +141,7 @@ def test_a_watch_ends_when_its_time_is_over_and_tells_how_far_it_came(stage):
     stage.api.create(LEASE, config_map())
     query = {"resourceVersion": since, "allowWatchBookmarks": "true"}
     # A real server comes too late with its bookmark now and then, which it may.
-    for _ in range(4):
+    for _ in range(10):
         events = stage.api.watch(LEASE, 99, timeoutSeconds=stage.short, **query)
         if events[-1]["type"] == "BOOKMARK":
             break

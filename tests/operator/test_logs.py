@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 
+from tracedmodel_operator import watch
 from tracedmodel_operator.logs import _QUIET, about, set_up
 
 
@@ -176,7 +177,7 @@ def test_libraries_are_heard_from_warnings_on_also_where_we_debug(stream, name):
 @pytest.mark.usefixtures("log")
 def test_what_kopf_says_of_an_object_names_it_the_same_way(stream):
     reference = {"namespace": "search", "name": "minilm", "uid": "u-1", "kind": "TracedModel"}
-    extra = {"k8s_ref": reference, "k8s_skip": False, "settings": object()}
+    extra = {"k8s_ref": reference, "k8s_skip": False, "settings": watch._settings()}
     logging.getLogger("kopf.objects").warning("trouble", extra=extra)
     found = line(stream)
     assert found.pop("ts")
