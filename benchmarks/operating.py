@@ -82,6 +82,8 @@ class Operator:
 
     def metrics(self) -> dict[str, float]:
         """Return its metrics, by name with labels; none before it listens."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the operator ended with {self.process.returncode}")
         with suppress(OSError):
             with urllib.request.urlopen(f"http://127.0.0.1:{_PORT}/metrics", timeout=30) as page:
                 lines = page.read().decode().splitlines()

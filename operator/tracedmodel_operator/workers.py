@@ -66,6 +66,8 @@ class Workers:
                 self._queue.done(key)
                 self._busy -= 1
                 self._note_idle()
+            # A look that sends nothing never waits: thousands in a row would keep the Lease from being renewed.
+            await asyncio.sleep(0)
 
     def _note_idle(self) -> None:
         if not self._busy and not self._queue.depth:

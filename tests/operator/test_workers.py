@@ -209,3 +209,22 @@ async def test_workers_that_never_began_can_be_stopped_and_twice():
     await shop.workers.stop(20)
     await shop.workers.stop(20)
     assert now() == shop.started
+
+
+@in_virtual_time
+async def test_looks_that_wait_for_nothing_leave_others_their_turn():
+    shop = Shop(count=1)
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while len(shop.finished) < 100:
+            turns += 1
+            await asyncio.sleep(0)
+
+    for number in range(100):
+        shop.queue.add(("search", f"m{number}"))
+    shop.workers.start()
+    await other()
+    assert turns >= 100
+    await shop.workers.stop(0)
