@@ -80,8 +80,15 @@ def _news(old: Status, new: Status) -> Iterator[Condition]:
     by_type = {condition.type: condition for condition in new.conditions}
     for kind in _ORDER:
         found = by_type.get(kind)
-        if found is not None and (kind, found.reason) not in before:
-            yield found
+        if found is None or (kind, found.reason) in before:
+            continue
+        if kind == c.AVAILABLE and found.status == "False" and not _was_available(old):
+            continue  # nothing was lost: it did not come up yet
+        yield found
+
+
+def _was_available(old: Status) -> bool:
+    return any(x.type == c.AVAILABLE and x.status == "True" for x in old.conditions)
 
 
 def _happening(condition: Condition, status: Status, regarding: Regarding) -> Happening | None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -92,7 +94,15 @@ async def find_access() -> Access:
 async def _configuration() -> client.Configuration:
     loaded = client.Configuration()
     await config.load_config(client_configuration=loaded)  # type: ignore[no-untyped-call]  # the client has no types
+    # Once, and not for each request: aiohttp would look for a proxy and for ~/.netrc in threads, every time.
+    loaded.proxy = loaded.proxy or _proxy_of_the_environment(loaded.host)
+    loaded.client_session_kwargs = {"trust_env": False}
     return loaded
+
+
+def _proxy_of_the_environment(url: str) -> str | None:
+    place = urlsplit(url)
+    return None if proxy_bypass(place.hostname or "") else getproxies().get(place.scheme)
 
 
 class ClientTransport:

@@ -52,8 +52,14 @@ def test_an_export_that_succeeded_and_the_rollout_that_follows_are_told():
     assert told(EXPORTING, ROLLING) == [
         ("Normal", "Published", "artifact abc"),
         ("Normal", "RolloutInProgress", "0 of 2 replicas are available"),
-        ("Warning", "ReplicasUnavailable", "0 of 2 replicas are available"),
     ]
+
+
+def test_that_nothing_answers_is_told_where_something_did():
+    unavailable = status(("Available", BAD, c.REPLICAS_UNAVAILABLE, "0 of 2 replicas"))
+    answered = status(("Available", GOOD, c.REPLICAS_AVAILABLE, "2 of 2 replicas"))
+    assert told(answered, unavailable) == [("Warning", "ReplicasUnavailable", "0 of 2 replicas")]
+    assert told(Status(), unavailable) == []
 
 
 def test_a_resource_that_is_ready_is_told_once():
@@ -105,9 +111,8 @@ def test_an_old_failure_is_not_told_in_place_of_a_new_one():
     ("kind", "reason"), [("Available", c.IN_PLACE_ROLLOUT), ("Ready", c.ROLLOUT_QUEUED)]
 )
 def test_what_was_asked_for_is_no_warning(kind, reason):
-    assert told(Status(), status((kind, BAD, reason, "as asked"))) == [
-        ("Normal", reason, "as asked")
-    ]
+    before = status((kind, GOOD, "Succeeded", "as it was"))
+    assert told(before, status((kind, BAD, reason, "as asked"))) == [("Normal", reason, "as asked")]
 
 
 def test_a_stall_for_a_reason_that_was_known_is_news():
@@ -141,8 +146,9 @@ def test_a_suspension_is_no_failure():
     ],
 )
 def test_a_reason_of_tomorrow_is_told_by_the_polarity_of_its_condition(kind, is_so, severity):
+    before = status((kind, GOOD, "Succeeded", "as it was"))
     new = status((kind, is_so, "NobodyKnowsYet", "because"))
-    assert told(Status(), new) == [(severity, "NobodyKnowsYet", "because")]
+    assert told(before, new) == [(severity, "NobodyKnowsYet", "because")]
 
 
 @pytest.mark.parametrize(
