@@ -101,7 +101,9 @@ def next_step(
         job = None  # the attempt that the status names is not seen yet, or gone
     if job and (job.leaving or job.state is JobState.ACTIVE):
         running = job.state is JobState.ACTIVE and not job.leaving
-        return Step(Exporting(wanted.why, job.attempt, running, job.trouble))
+        # One of an older request may show only now, when its creation was not answered and its watch was late.
+        others = tuple(key for key in stale_jobs(observation) if key != ("Job", job.name))
+        return Step(Exporting(wanted.why, job.attempt, running, job.trouble), delete=others)
     attempt = job.attempt if job else record.attempt if record else 0
     idle = Exporting(wanted.why, attempt, running=False)
     if job and job.unheard:

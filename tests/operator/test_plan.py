@@ -210,3 +210,15 @@ def test_does_not_look_again_for_an_attempt_that_is_not_made_while_suspended():
     world.edit({"suspend": False})
     world.turn()
     assert len(world.jobs()) == 2
+
+
+def test_a_job_of_an_older_spec_that_shows_late_is_deleted():
+    world = World()
+    world.turn()
+    (late,) = world.jobs()
+    hidden = world.objects.pop(("Job", late))
+    world.edit({"model": {"revision": "d" * 40}})
+    world.turn()
+    world.objects["Job", late] = hidden
+    assert world.turn().delete == (("Job", late),)
+    assert len(world.jobs()) == 1
