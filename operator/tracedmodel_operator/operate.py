@@ -44,7 +44,7 @@ _FINISH_SECONDS = 20.0
 """Time to finish what is in hand; a pod has 30 seconds to stop."""
 _FAREWELL_SECONDS = 1.0
 """Time for kopf to end by itself."""
-_COLLECT_AFTER = (50_000, 10, 10)
+_COLLECT_AFTER = (100_000, 50, 10)
 """Python's own 700 has a page of a list looked through for garbage a hundred times while it is read: 27 ms, not 11."""
 _LISTS_MISSED = 3
 """Lists that may fail in a row before a silent watch counts as dead."""
