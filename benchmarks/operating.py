@@ -23,7 +23,7 @@ import harness
 from player import NAMESPACE, Player
 from tracedmodel_operator.errors import AlreadyExists
 from tracedmodel_operator.kinds import DEPLOYMENT, Kind
-from tracedmodel_operator.kube import PAGE
+from tracedmodel_operator.kube import PAGE, ClientTransport
 
 BARS = {
     "apply_to_job_p50_ms": 30,
@@ -117,8 +117,7 @@ class Operator:
 
 async def measure() -> dict[str, float]:
     """Return all figures."""
-    player = Player()
-    await player.transport.open()
+    player = Player(await ClientTransport.open())
     await _prepare(player)
     await player.start()
     operator = Operator()

@@ -15,6 +15,7 @@ from resources import resource
 from tracedmodel_operator.errors import AlreadyExists
 from tracedmodel_operator.kinds import DEPLOYMENT, JOB, POD, TRACED_MODEL, Kind
 from tracedmodel_operator.kube import ClientTransport, Kube, Request
+from tracedmodel_operator.moments import spell
 from tracedmodel_operator.names import MANAGED_BY, MANAGER
 
 Object = dict[str, Any]
@@ -26,8 +27,8 @@ _AT_ONCE = 32
 class Player:
     """One connection pool; counts what it sees of Jobs and of resources that are Ready."""
 
-    def __init__(self) -> None:
-        self.transport = ClientTransport()
+    def __init__(self, transport: ClientTransport) -> None:
+        self.transport = transport
         self.kube = Kube(self.transport)
         self.jobs: dict[str, float] = {}
         """When the first Job of each resource was seen."""
@@ -172,4 +173,4 @@ def _named(item: Object, kind: Kind) -> Object:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return spell(datetime.now(timezone.utc))

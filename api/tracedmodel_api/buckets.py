@@ -1,4 +1,4 @@
-"""Buckets: the shapes that a model is traced at, and which of them fits."""
+"""Buckets: the shapes that a model is traced at."""
 
 from __future__ import annotations
 
@@ -32,19 +32,6 @@ class Bucket:
     def holds(self, rows: int, length: int) -> bool:
         """Tell whether ``rows`` texts of at most ``length`` tokens fit in."""
         return rows <= self.batch_size and length <= self.sequence_length
-
-
-def pick(buckets: Iterable[Bucket], rows: int, length: int) -> Bucket | None:
-    """Return the bucket with the fewest cells that holds ``rows`` texts of at most ``length`` tokens, or None.
-
-    Of equals the shorter sequence wins: attention costs more than rows.
-    """
-    fitting = [bucket for bucket in buckets if bucket.holds(rows, length)]
-    return min(
-        fitting,
-        key=lambda bucket: (bucket.batch_size * bucket.sequence_length, bucket.sequence_length),
-        default=None,
-    )
 
 
 def longest(buckets: Iterable[Bucket]) -> int:

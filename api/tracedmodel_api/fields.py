@@ -25,8 +25,8 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def whole(least: int, most: int) -> Any:
-    """Return the type of a whole number from ``least`` to ``most``."""
-    return Annotated[StrictInt, Field(ge=least, le=most)]
+    """Return what makes an ``int`` a whole number from ``least`` to ``most``."""
+    return Field(strict=True, ge=least, le=most)
 
 
 def text(most: int, *rules: Rule, least: int = 1) -> Any:

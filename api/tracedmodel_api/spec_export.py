@@ -48,13 +48,13 @@ class Model(ApiModel):
 class BucketSpec(ApiModel):
     """A shape to trace the model at."""
 
-    batch_size: whole(1, 256)  # type: ignore[valid-type]  # a call that returns a type, as is pydantic's way
+    batch_size: Annotated[int, whole(1, 256)]
     """Texts in a batch."""
-    sequence_length: whole(8, 4096)  # type: ignore[valid-type]
+    sequence_length: Annotated[int, whole(8, 4096)]
     """Tokens of a text, special tokens included."""
-    target_length: whole(1, 512) | None = None  # type: ignore[valid-type]
+    target_length: Annotated[int, whole(1, 512)] | None = None
     """Translation: the most tokens of an answer."""
-    beams: whole(1, 16) | None = None  # type: ignore[valid-type]
+    beams: Annotated[int, whole(1, 16)] | None = None
     """Translation: beams of the search; 1 is greedy."""
 
     def bucket(self) -> Bucket:
@@ -88,16 +88,16 @@ class Tolerance(ApiModel):
 class Compiler(ApiModel):
     """Settings of the Neuron compiler."""
 
-    pipeline_cores: whole(1, 64) = 1  # type: ignore[valid-type]
+    pipeline_cores: Annotated[int, whole(1, 64)] = 1
     """NeuronCores that one model is spread over."""
     args: Annotated[
         list[CompilerArg],
         Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = []  # noqa: RUF012  # pydantic copies it
     """Arguments of neuron-cc, one token an element."""
-    timeout_seconds: whole(60, 86400) = 3600  # type: ignore[valid-type]
+    timeout_seconds: Annotated[int, whole(60, 86400)] = 3600
     """Time to compile one bucket in, in seconds."""
-    min_compiled_percent: whole(0, 100) = 90  # type: ignore[valid-type]
+    min_compiled_percent: Annotated[int, whole(0, 100)] = 90
     """Least share of operators that must run on the NeuronCore, in percent."""
 
 
@@ -132,7 +132,7 @@ class Export(ApiModel):
     """Number format of weights and graph. BFloat16 needs target CPU."""
     tolerance: Tolerance = Tolerance()
     """How far the traced graphs may be from the eager model."""
-    parallelism: whole(1, 32) = 1  # type: ignore[valid-type]
+    parallelism: Annotated[int, whole(1, 32)] = 1
     """Pods that share the buckets out. More than 1 with a Hub source needs a revision of 40 hexadecimal digits."""
     compiler: Compiler | None = None
     """Settings of the Neuron compiler; target Inf1 only."""

@@ -16,11 +16,11 @@ from tracedmodel_api.spec_export import Resources
 class Autoscaling(ApiModel):
     """Replicas by load."""
 
-    min_replicas: whole(0, 1000) = 1  # type: ignore[valid-type]
+    min_replicas: Annotated[int, whole(0, 1000)] = 1
     """Fewest replicas; 0 needs KEDA as the operator's autoscaling engine."""
-    max_replicas: whole(1, 1000)  # type: ignore[valid-type]
+    max_replicas: Annotated[int, whole(1, 1000)]
     """Most replicas."""
-    target_utilization_percent: whole(1, 100) = 70  # type: ignore[valid-type]
+    target_utilization_percent: Annotated[int, whole(1, 100)] = 70
     """How busy the workers of a replica should be."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -36,9 +36,9 @@ class Autoscaling(ApiModel):
 class Batching(ApiModel):
     """How requests share a batch."""
 
-    max_delay_milliseconds: whole(0, 1000) = 2  # type: ignore[valid-type]
+    max_delay_milliseconds: Annotated[int, whole(0, 1000)] = 2
     """Longest that a request waits for company."""
-    max_queued_requests: whole(1, 100000) = 1024  # type: ignore[valid-type]
+    max_queued_requests: Annotated[int, whole(1, 100000)] = 1024
     """Texts that may wait; one more is answered 429."""
 
 
@@ -47,7 +47,7 @@ class Rollout(ApiModel):
 
     strategy: Strategy = Strategy.SURGE
     """Surge adds the new replica first; InPlace takes the old one away first, for clusters without a spare chip."""
-    progress_deadline_seconds: whole(60, 86400) = 1800  # type: ignore[valid-type]
+    progress_deadline_seconds: Annotated[int, whole(60, 86400)] = 1800
     """Time for a rollout to make progress in, in seconds."""
 
 
@@ -61,7 +61,7 @@ def _whole_number(value: Any) -> Any:
 class Serving(ApiModel):
     """How the artifact is served."""
 
-    replicas: whole(0, 1000) = 1  # type: ignore[valid-type]
+    replicas: Annotated[int, whole(0, 1000)] = 1
     """Serving pods; no effect while autoscaling is set."""
     neuron_cores: Annotated[Literal[1, 4, 16, 64], BeforeValidator(_whole_number)] | None = None
     """NeuronCores of a replica, Inf1 only: 1, or whole chips (4, 16, 64). Default 1."""

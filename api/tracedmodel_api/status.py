@@ -9,12 +9,12 @@ from pydantic.alias_generators import to_camel
 
 from tracedmodel_api.rules import NullsDropped
 
-Text = Annotated[str, Field(max_length=1024)]
+MAX_MESSAGE = 1024
+MAX_REQUESTED_AT = 256
+Text = Annotated[str, Field(max_length=MAX_MESSAGE)]
 Short = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0)]
 Microseconds = Annotated[int, Field(ge=0)]
-MAX_MESSAGE = 1024
-MAX_REQUESTED_AT = 256
 
 
 class StatusModel(NullsDropped):
@@ -38,7 +38,7 @@ class Condition(StatusModel):
     """True, False or Unknown."""
     reason: Short
     """Why, in one word for machines."""
-    message: Annotated[str, Field(max_length=MAX_MESSAGE)]
+    message: Text
     """Why, in a sentence for people."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation of the spec that this speaks of."""

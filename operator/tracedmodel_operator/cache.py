@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from tracedmodel_operator.kinds import TRACED_MODEL, Kind
-from tracedmodel_operator.names import MODEL
+from tracedmodel_operator.names import MODEL, ChildKey
 from tracedmodel_operator.project import project
 
 Object = Mapping[str, Any]
 Key = tuple[str, str]
 """Namespace and name of a TracedModel."""
-ChildKey = tuple[str, str]
-"""Kind and name."""
 _SELF: ChildKey = (TRACED_MODEL.name, "")
 _FAST = 1
 
@@ -91,20 +89,17 @@ class Cache:
 
     def resource(self, key: Key) -> dict[str, Any] | None:
         """Return a TracedModel."""
-        entry = self._families.get(key, {}).get(_SELF)
+        return self.child(key, _SELF)
+
+    def child(self, key: Key, child: ChildKey) -> dict[str, Any] | None:
+        """Return one of the objects that belong to a TracedModel."""
+        entry = self._families.get(key, {}).get(child)
         return None if entry is None else _read(entry)
 
     def children(self, key: Key) -> list[dict[str, Any]]:
         """Return the objects that belong to a TracedModel."""
         family = self._families.get(key, {})
         return [_read(entry) for child, entry in family.items() if child != _SELF]
-
-    def keys(self) -> Iterator[Key]:
-        """Return all TracedModels there are."""
-        return iter([key for key, family in self._families.items() if _SELF in family])
-
-    def __len__(self) -> int:
-        return sum(map(len, self._families.values()))
 
     def _drop(self, key: Key | None, child: ChildKey) -> None:
         if key is None:

@@ -8,11 +8,12 @@ from typing import Any
 from tracedmodel_api import conditions as c
 from tracedmodel_api.canonical import fingerprint as digest_of
 from tracedmodel_api.types import KIND, TracedModel
-from tracedmodel_operator.cache import Cache, ChildKey, Key
+from tracedmodel_operator.cache import Cache, Key
 from tracedmodel_operator.drift import drifted
 from tracedmodel_operator.errors import AlreadyExists, Conflict, NotFound, Refused
 from tracedmodel_operator.kinds import BY_NAME, DEPLOYMENT, JOB, TRACED_MODEL
 from tracedmodel_operator.kube import Kube
+from tracedmodel_operator.names import ChildKey
 from tracedmodel_operator.observe import Refusal
 from tracedmodel_operator.ownership import Owner, handover, needs_handover, owner_of
 from tracedmodel_operator.project import project

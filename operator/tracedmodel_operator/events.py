@@ -8,7 +8,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from tracedmodel_api.report import shorten
@@ -16,10 +16,11 @@ from tracedmodel_operator.errors import NotFound
 from tracedmodel_operator.happenings import Happening, Regarding, Severity
 from tracedmodel_operator.kinds import EVENT, TRACED_MODEL
 from tracedmodel_operator.kube import Kube
+from tracedmodel_operator.moments import spell
+from tracedmodel_operator.names import MANAGER
 
 _log = logging.getLogger(__name__)
 
-COMPONENT = "tracedmodel-operator"
 MAX_MESSAGE = 1024
 REMEMBERED = 4096
 """Events, and objects, that a recorder knows; of more the ones unused for longest are forgotten."""
@@ -124,7 +125,7 @@ class Recorder:
         self, happening: Happening, known: _Written, now: datetime
     ) -> _Written | None:
         count = known.count + 1
-        patch = {"count": count, "lastTimestamp": _spell(now)}
+        patch = {"count": count, "lastTimestamp": spell(now)}
         try:
             await self._kube.merge(EVENT, happening.regarding.namespace, known.name, patch)
         except NotFound:
@@ -133,7 +134,7 @@ class Recorder:
 
     async def _created(self, happening: Happening, now: datetime) -> _Written:
         name = f"{happening.regarding.name}.{secrets.token_hex(8)}"
-        await self._kube.create(EVENT, self._event(happening, name, _spell(now)))
+        await self._kube.create(EVENT, self._event(happening, name, spell(now)))
         return _Written(name, 1, now)
 
     def _event(self, happening: Happening, name: str, now: str) -> dict[str, Any]:
@@ -145,8 +146,8 @@ class Recorder:
             "type": happening.type.value,
             "reason": happening.reason,
             "message": shorten(happening.message, MAX_MESSAGE),
-            "source": {"component": COMPONENT},
-            "reportingComponent": COMPONENT,
+            "source": {"component": MANAGER},
+            "reportingComponent": MANAGER,
             "reportingInstance": self._instance,
             "firstTimestamp": now,
             "lastTimestamp": now,
@@ -162,7 +163,3 @@ def _reference(regarding: Regarding) -> dict[str, str]:
         "name": regarding.name,
         "uid": regarding.uid,
     }
-
-
-def _spell(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -13,7 +13,9 @@ from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.status import ExportStatus
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.artifacts import DisagreementError, merge
-from tracedmodel_operator.observe import ChildKey, ExportJob, JobState, Observation
+from tracedmodel_operator.moments import read
+from tracedmodel_operator.names import ChildKey
+from tracedmodel_operator.observe import ExportJob, JobState, Observation
 from tracedmodel_operator.podstate import Trouble
 from tracedmodel_operator.policies import Why
 from tracedmodel_operator.render.job import Launch, render_job
@@ -168,8 +170,7 @@ def _problem(
 ) -> Problem | None:
     """Return how the last attempt failed, as the status recorded it or, before that, as its Job tells."""
     if record and record.failure and (job is None or job.attempt == record.attempt):
-        failure, again = record.failure, record.retry_time
-        at = datetime.fromisoformat(again.replace("Z", "+00:00")) if again else None
+        failure, at = record.failure, read(record.retry_time)
         return Problem(failure.reason, failure.message, at is None, at, failure.exit_code)
     if job is None:
         return None
@@ -212,9 +213,7 @@ def _unusable(job: ExportJob) -> tuple[str, str, bool, int | None]:
     return c.REPORT_LOST, message, False, None
 
 
-def _retry_at(
-    resource: TracedModel, job: ExportJob, failures: int, settings: Settings
-) -> datetime | None:
+def _retry_at(resource: TracedModel, job: ExportJob, failures: int, settings: Settings) -> datetime:
     """Return when a failed Job is followed by the next. Chance is taken from names, so that it is the same twice."""
     seconds = min(settings.max_backoff_seconds, settings.backoff_seconds * 2 ** min(failures, 16))
     chance = int(digest_of([resource.metadata.uid, job.name])[:8], 16) / 0xFFFFFFFF

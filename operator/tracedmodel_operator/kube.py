@@ -15,9 +15,9 @@ from kubernetes.aio import client, config
 
 from tracedmodel_operator.errors import NotFound, Unavailable, api_error
 from tracedmodel_operator.kinds import Kind
+from tracedmodel_operator.names import MANAGER
 
 Object = Mapping[str, Any]
-FIELD_MANAGER = "tracedmodel-operator"
 PAGE = 250
 """Objects that one answer to a list holds at most."""
 
@@ -108,26 +108,23 @@ def _proxy_of_the_environment(url: str) -> str | None:
 class ClientTransport:
     """The cluster client: addresses, certificates and tokens are its business. Close it in the end."""
 
-    def __init__(self) -> None:
-        self._client: client.ApiClient | None = None
+    def __init__(self, api: client.ApiClient) -> None:
+        self._client = api
 
-    async def open(self) -> None:
+    @classmethod
+    async def open(cls) -> ClientTransport:
         """Read the kubeconfig or, inside a cluster, the service account."""
         loaded = await _configuration()
         loaded.connection_pool_maxsize = 100
-        self._client = client.ApiClient(loaded)
+        return cls(client.ApiClient(loaded))
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._client:
-            await self._client.close()  # type: ignore[no-untyped-call]  # as above
+        await self._client.close()  # type: ignore[no-untyped-call]  # as above
 
     async def __call__(self, request: Request) -> Response:
         """Send a request and return the answer."""
-        if self._client is None:
-            await self.open()
         api = self._client
-        assert api is not None  # noqa: S101  # opened above
         headers = {"Content-Type": request.content_type, "Accept": _JSON}
         try:
             method, url, headers, _, _ = await api.param_serialize(
@@ -235,4 +232,4 @@ class Kube:
         return body
 
 
-_MANAGER = {"fieldManager": FIELD_MANAGER}
+_MANAGER = {"fieldManager": MANAGER}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from tracedmodel_operator.kinds import LEASE
+from tracedmodel_operator.moments import spell
 
 JITTER = 1.2
 """A standby waits up to this share of its pause longer, so that several do not ask together."""
@@ -67,7 +68,7 @@ def claimed(
 ) -> dict[str, Any]:
     """Return the Lease as its holder writes it, to take it or to renew it."""
     old = item.get("spec") or {}
-    now = _micro(moment)
+    now = spell(moment, "microseconds")
     spec = {
         **old,
         "holderIdentity": identity,
@@ -82,7 +83,7 @@ def claimed(
 
 def given_back(item: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
     """Return the Lease as its last holder leaves it: for anybody to take at once."""
-    now = _micro(moment)
+    now = spell(moment, "microseconds")
     # One second, because the API server takes no zero.
     empty = {
         "holderIdentity": "",
@@ -91,7 +92,3 @@ def given_back(item: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
         "acquireTime": now,
     }
     return {**item, "spec": {**item["spec"], **empty}}
-
-
-def _micro(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tracedmodel_api.request import SHARE_VARIABLE
+from tracedmodel_operator.moments import spell
 from tracedmodel_operator.names import ARTIFACT, JOB_NAME
 from tracedmodel_operator.observe import Observation, observe
 from tracedmodel_operator.plan import Plan
@@ -147,4 +148,4 @@ def _mark(process: Process, key: str) -> str | None:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat()
+    return spell(datetime.now(timezone.utc), "microseconds")

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any, Literal, TextIO
 
+from tracedmodel_operator.moments import spell
+
 Format = Literal["json", "text"]
 
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
@@ -52,8 +54,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    return spell(datetime.fromtimestamp(record.created, timezone.utc), "milliseconds")
 
 
 class _Text(logging.Formatter):

@@ -30,6 +30,9 @@ JOB_NAME = "batch.kubernetes.io/job-name"
 JOB_UID = "batch.kubernetes.io/controller-uid"
 """Likewise: the Job's uid."""
 
+ChildKey = tuple[str, str]
+"""Kind and name."""
+
 EXPORT = "export"
 SERVING = "serving"
 

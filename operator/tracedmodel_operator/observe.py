@@ -13,13 +13,20 @@ from pydantic import ValidationError
 
 from tracedmodel_api.manifest import Index
 from tracedmodel_api.report import Report
-from tracedmodel_operator.names import ARTIFACT, ATTEMPT, FINGERPRINT, REQUEST, STORE, TEMPLATE
+from tracedmodel_operator.moments import read
+from tracedmodel_operator.names import (
+    ARTIFACT,
+    ATTEMPT,
+    FINGERPRINT,
+    REQUEST,
+    STORE,
+    TEMPLATE,
+    ChildKey,
+)
 from tracedmodel_operator.podstate import Pod, PodEnd, Trouble, read_pod
 from tracedmodel_operator.stores import StoreRef
 
 Object = Mapping[str, Any]
-ChildKey = tuple[str, str]
-"""Kind and name."""
 
 
 class JobState(Enum):
@@ -177,7 +184,7 @@ def _job(job: Object, pods: tuple[Pod, ...]) -> ExportJob:
         _number(_annotations(job).get(ATTEMPT)),
         state,
         ends,
-        _moment(ended.get("lastTransitionTime")),
+        read(ended.get("lastTransitionTime")),
         ended.get("reason") or "",
         ended.get("message") or "",
         max(0, _ended_pods(job) - len(ends)),
@@ -201,11 +208,6 @@ def _belongs(pod: Pod, job: Object) -> bool:
 def _ended_pods(job: Object) -> int:
     status = job.get("status") or {}
     return int(status.get("succeeded") or 0) + int(status.get("failed") or 0)
-
-
-def _moment(text: str | None) -> datetime | None:
-    # Python 3.10 does not read the Z of Kubernetes.
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
 def _index(item: Object) -> KeptIndex | None:

@@ -72,9 +72,8 @@ def run(_arguments: argparse.Namespace) -> int:
 
 async def operate(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; raises :class:`Unfit`."""
-    client = ClientTransport()
     try:
-        await client.open()
+        client = await ClientTransport.open()
     except Exception as error:
         raise Unfit(f"no cluster: {error}") from error
     process = _Process(settings, client)

@@ -25,7 +25,8 @@ from tracedmodel_operator.exports import (
     next_step,
     stale_jobs,
 )
-from tracedmodel_operator.observe import ChildKey, ExportJob, JobState, Observation
+from tracedmodel_operator.names import ChildKey
+from tracedmodel_operator.observe import ExportJob, JobState, Observation
 from tracedmodel_operator.policies import answers, why_export
 from tracedmodel_operator.render.neuron import CORES_PER_CHIP
 from tracedmodel_operator.rollback import choose, doubted_pods
@@ -181,10 +182,10 @@ def _served(
 
 def _on_record(resource: TracedModel, observation: Observation, plan: Plan) -> tuple[str, ...]:
     """Return the finished Jobs that nobody has to read again: failures in the status, artifacts in their index."""
-    export, artifact = resource.status.export, resource.status.artifact
+    export, artifact = resource.status.export, plan.artifact
+    recorded = resource.status.artifact.digest if resource.status.artifact else None
     kept = {index.digest for index in observation.indexes}
-    recorded = artifact is not None and artifact.digest in kept and plan.artifact is not None
-    done = recorded and plan.artifact and artifact and plan.artifact.digest == artifact.digest
+    done = artifact is not None and artifact.digest == recorded and artifact.digest in kept
     failed = export.attempt if export and export.request == plan.request and export.failure else 0
     return tuple(
         job.name

@@ -90,7 +90,6 @@ class Pod:
     ready: bool = False
     end: PodEnd | None = None
     """How its container ended last."""
-    running: bool = False
     endings: int = 0
     """How many times its container ended."""
     trouble: Trouble | None = None
@@ -112,7 +111,6 @@ def read_pod(item: Object) -> Pod:
         template=annotations.get(TEMPLATE, ""),
         ready=any(_is(condition, "Ready", "True") for condition in _conditions(status)),
         end=end or _taken_away(status),
-        running=running,
         endings=_endings(container, end, running=running),
         trouble=_trouble(status, container),
     )

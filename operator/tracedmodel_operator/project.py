@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracedmodel_api.types import GROUP
-from tracedmodel_operator.kube import FIELD_MANAGER
+from tracedmodel_operator.names import MANAGER
 
 Object = Mapping[str, Any]
 Document = dict[str, Any]
@@ -53,13 +53,13 @@ def _metadata(metadata: Object) -> Document:
         kept["annotations"] = ours
     # What a create gave the operator is not taken away by a later apply: see ownership.py.
     if any(is_created_by_us(entry) for entry in metadata.get("managedFields") or ()):
-        kept["managedFields"] = [{"manager": FIELD_MANAGER, "operation": "Update"}]
+        kept["managedFields"] = [{"manager": MANAGER, "operation": "Update"}]
     return kept
 
 
 def is_created_by_us(entry: Object) -> bool:
     """Tell whether an entry of managedFields is what the operator set when it created the object."""
-    ours = entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Update"
+    ours = entry.get("manager") == MANAGER and entry.get("operation") == "Update"
     return ours and not entry.get("subresource")
 
 

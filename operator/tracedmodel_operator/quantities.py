@@ -36,11 +36,6 @@ def value(quantity: str | int) -> Fraction:
     return min(Fraction(thousandths, _MILLI), Fraction(_MOST))
 
 
-def same_quantity(one: str | int, other: str | int) -> bool:
-    """Tell whether two quantities mean the same number, however they are spelt."""
-    return value(one) == value(other)
-
-
 @lru_cache(4096)
 def canonical(quantity: str | int) -> str:
     """Return a quantity as an API server gives it back; raises ``ValueError`` if it is none."""

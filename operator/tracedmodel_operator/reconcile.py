@@ -181,8 +181,7 @@ class Reconciler:
     async def _scale(self, key: Key, plan: Plan) -> None:
         if plan.replicas is None or plan.serving is None:
             return
-        children = {child["kind"]: child for child in self._cache.children(key)}
-        deployment = children.get("Deployment")
+        deployment = self._cache.child(key, (DEPLOYMENT.name, key[1]))
         if deployment and deployment["spec"].get("replicas", 1) != plan.replicas:
             await self._children.scale(key, plan.replicas)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracedmodel_api import conditions as c
-from tracedmodel_api.status import Doubt, Rejection
+from tracedmodel_api.report import shorten
+from tracedmodel_api.status import MAX_MESSAGE, Doubt, Rejection
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.artifacts import Artifact
 from tracedmodel_operator.exports import Problem
-from tracedmodel_operator.observe import ChildKey, Observation, Serving
+from tracedmodel_operator.names import ChildKey
+from tracedmodel_operator.observe import Observation, Serving
 from tracedmodel_operator.podstate import Pod
 
 _ARTIFACT_FAULTS = {
@@ -91,10 +93,15 @@ def _rejection(
     before = _standing_rejection(resource)
     if _names(before, answer):
         return before
+    serving = _on_trial(resource, observation, answer)
+    return _at_fault(serving, answer, _standing_doubt(resource, serving)) if serving else None
+
+
+def _on_trial(resource: TracedModel, observation: Observation, answer: Artifact) -> Serving | None:
+    """Return what serves an artifact that is not proved yet."""
     serving = observation.serving
-    if serving is None or serving.artifact != answer.digest or _was_proved(resource, answer):
-        return None
-    return _at_fault(serving, answer, _standing_doubt(resource, serving))
+    served = serving is not None and serving.artifact == answer.digest
+    return serving if served and not _was_proved(resource, answer) else None
 
 
 def _was_proved(resource: TracedModel, artifact: Artifact) -> bool:
@@ -121,7 +128,7 @@ def _at_fault(serving: Serving, artifact: Artifact, doubt: Doubt | None) -> Reje
         artifact_digest=artifact.digest,
         fingerprint=artifact.fingerprint,
         reason=end.reason(),
-        message=message[:1024],
+        message=shorten(message, MAX_MESSAGE),
     )
 
 
@@ -146,8 +153,8 @@ def _standing_doubt(resource: TracedModel, serving: Serving) -> Doubt | None:
 
 def _doubt(resource: TracedModel, observation: Observation, answer: Artifact) -> Doubt | None:
     """Return the failure of a server on one node of several, where restarts in place would ask the same chip again."""
-    serving = observation.serving
-    if serving is None or serving.artifact != answer.digest or _was_proved(resource, answer):
+    serving = _on_trial(resource, observation, answer)
+    if serving is None:
         return None
     standing = _standing_doubt(resource, serving)
     often = [pod for pod in _failed(serving) if pod.endings >= _ENOUGH and pod.node]

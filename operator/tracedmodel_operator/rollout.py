@@ -10,7 +10,8 @@ from tracedmodel_api import conditions as c
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.artifacts import Artifact
 from tracedmodel_operator.drift import drifted, must_be_remade, replaces_pods, stamped
-from tracedmodel_operator.observe import ChildKey, KeptIndex, Observation
+from tracedmodel_operator.names import ChildKey
+from tracedmodel_operator.observe import KeptIndex, Observation
 from tracedmodel_operator.render.budget import render_budget
 from tracedmodel_operator.render.deployment import render_deployment
 from tracedmodel_operator.render.index import render_index
@@ -54,9 +55,11 @@ def roll_out(
     begins = live is None and resource.status.serving is None
     held = _held(resource, observation, settings) if replaces or begins else ""
     wanted = others if held else [*others, deployment]
-    remade = tuple(child for child in wanted if _must_be_remade(child, observation))
-    missing = tuple(child for child in wanted if _key(child) not in observation.live)
-    apply = tuple(c for c in wanted if c not in remade and _differs(c, observation))
+    found = [(child, observation.live.get(_key(child))) for child in wanted]
+    missing = tuple(child for child, live in found if live is None)
+    there = [(child, live) for child, live in found if live is not None]
+    remade = tuple(child for child, live in there if must_be_remade(child, live))
+    apply = tuple(child for child, live in there if child not in remade and drifted(child, live))
     keep = {serving.digest} | ({answer.digest} if answer else set())
     prune = _superseded(resource, observation, keep, settings) + tuple(map(_key, remade))
     return Rollout(remade + missing, apply, prune, replaces and not held, held)
@@ -64,16 +67,6 @@ def roll_out(
 
 def _key(child: Child) -> ChildKey:
     return child["kind"], child["metadata"]["name"]
-
-
-def _differs(child: Child, observation: Observation) -> bool:
-    live = observation.live.get(_key(child))
-    return live is not None and drifted(child, live)
-
-
-def _must_be_remade(child: Child, observation: Observation) -> bool:
-    live = observation.live.get(_key(child))
-    return live is not None and must_be_remade(child, live)
 
 
 def _held(resource: TracedModel, observation: Observation, settings: Settings) -> str:

@@ -23,10 +23,11 @@ from tracedmodel_api.status import (
 )
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.artifacts import Artifact
+from tracedmodel_operator.moments import spell
 from tracedmodel_operator.names import serving_selector
 from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.plan import Plan
-from tracedmodel_operator.verdicts import Verdict, judge_rollout, obstacle, spell, verdicts
+from tracedmodel_operator.verdicts import Verdict, judge_rollout, obstacle, verdicts
 
 
 def make_status(resource: TracedModel, observation: Observation, plan: Plan) -> Status:

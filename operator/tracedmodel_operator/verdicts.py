@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.types import Strategy, TracedModel
 from tracedmodel_operator.exports import Exporting, Problem
+from tracedmodel_operator.moments import spell
 from tracedmodel_operator.observe import Observation, Refusal, Serving
 from tracedmodel_operator.plan import Plan
 from tracedmodel_operator.podstate import Pod
@@ -52,11 +52,6 @@ def verdicts(resource: TracedModel, observation: Observation, plan: Plan) -> dic
     if resource.spec.suspend:
         found[c.SUSPENDED] = _yes(c.SUSPENDED_BY_USER, "spec.suspend is set")
     return found
-
-
-def spell(moment: datetime) -> str:
-    """Return a moment as Kubernetes writes it, cut to whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _counted(count: int, noun: str) -> str:

@@ -75,11 +75,6 @@ class BatchQueue(Generic[T]):
     def __len__(self) -> int:
         return self._waiting_count
 
-    @property
-    def in_flight(self) -> int:
-        """Return how many texts are being run."""
-        return self._in_flight
-
     def push(self, entry: Entry[T], now: float) -> None:
         """Let a text wait; raises ``ValueError`` if no bucket holds it."""
         length = self._costs.length_for(entry.length)

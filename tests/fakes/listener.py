@@ -42,7 +42,7 @@ class Listener:
 
     async def list_all(self) -> None:
         """Read everything, as the operator does now and then."""
-        transport = ClientTransport()
+        transport = await ClientTransport.open()
         try:
             await self.intake.list_all(Kube(transport), self.namespaces)
         finally:

@@ -34,7 +34,8 @@ def pod(version=1, **more):
 def test_what_is_new_is_news(cache):
     assert cache.put(model()) == KEY
     assert cache.put(child()) == KEY
-    assert len(cache) == 2
+    assert cache.resource(KEY)
+    assert len(cache.children(KEY)) == 1
 
 
 def test_what_is_used_and_changed_is_news(cache):
@@ -68,12 +69,19 @@ def test_another_object_of_the_name_is_news_whatever_its_version(cache):
     assert cache.resource(KEY)["metadata"]["uid"] == "u-2"
 
 
+def test_a_child_is_found_by_its_kind_and_name(cache):
+    cache.put(child(data={"x": "1"}))
+    assert cache.child(KEY, ("ConfigMap", "a"))["data"] == {"x": "1"}
+    for key, name in ((KEY, ("ConfigMap", "b")), (KEY, ("Pod", "a")), (OTHER, ("ConfigMap", "a"))):
+        assert cache.child(key, name) is None
+
+
 def test_a_deletion_is_news_once(cache):
     cache.put(model())
     assert cache.remove(model(2)) == KEY
     assert cache.remove(model(2)) is None
     assert cache.resource(KEY) is None
-    assert len(cache) == 0
+    assert cache.children(KEY) == []
 
 
 def test_a_late_deletion_of_a_predecessor_takes_nothing_away(cache):
@@ -85,7 +93,6 @@ def test_a_late_deletion_of_a_predecessor_takes_nothing_away(cache):
 def test_children_are_there_without_their_resource_and_outlive_it(cache):
     cache.put(child())
     assert cache.resource(KEY) is None
-    assert list(cache.keys()) == []
     cache.put(model())
     cache.remove(model(2))
     assert len(cache.children(KEY)) == 1
@@ -93,7 +100,7 @@ def test_children_are_there_without_their_resource_and_outlive_it(cache):
 
 def test_what_has_neither_label_nor_owner_is_nobodys(cache):
     assert cache.put(child(labelled=None, owner=None)) is None
-    assert len(cache) == 0
+    assert cache.children(KEY) == []
 
 
 @pytest.mark.parametrize("label", [None, "other"])
@@ -122,7 +129,8 @@ def test_a_list_takes_away_what_it_does_not_have(cache):
     cache.put(model())
     cache.put(model(name="other", uid="u-2"))
     assert cache.keep_only(TRACED_MODEL, None, {home(model())}, 5) == {OTHER}
-    assert list(cache.keys()) == [KEY]
+    assert cache.resource(KEY)
+    assert cache.resource(OTHER) is None
 
 
 def test_a_list_takes_away_objects_of_its_own_kind_and_namespace_alone(cache):

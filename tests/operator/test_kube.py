@@ -24,7 +24,8 @@ from tracedmodel_operator.errors import (
     Unavailable,
 )
 from tracedmodel_operator.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, LEASE, TRACED_MODEL
-from tracedmodel_operator.kube import FIELD_MANAGER, PAGE, Kube
+from tracedmodel_operator.kube import PAGE, Kube
+from tracedmodel_operator.names import MANAGER
 
 SPACE = "search"
 
@@ -86,7 +87,7 @@ def test_every_write_says_whose_it_is(kube, cluster):
         await kube.apply(CONFIG_MAP, small())
 
     run(work())
-    assert {request.query["fieldManager"] for request in cluster.log} == {FIELD_MANAGER}
+    assert {request.query["fieldManager"] for request in cluster.log} == {MANAGER}
     assert [request.method for request in cluster.log] == ["POST", "PUT", "PATCH", "PATCH", "PATCH"]
 
 

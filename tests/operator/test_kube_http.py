@@ -30,7 +30,7 @@ def over_http(work):
     """Run ``work`` with the cluster client itself between."""
 
     async def connected():
-        transport = ClientTransport()
+        transport = await ClientTransport.open()
         try:
             return await work(Kube(transport), transport)
         finally:

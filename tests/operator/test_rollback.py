@@ -1,5 +1,7 @@
 """When an artifact is given up for the last good one, and when it is not."""
 
+import json
+
 import pytest
 
 import pods
@@ -14,6 +16,7 @@ from states import (
     rolled_back,
     rolling,
 )
+from tracedmodel_api.status import MAX_MESSAGE
 
 ONCE = pods.crashed(PROVED_WRONG)
 TWICE = pods.crashed(PROVED_WRONG, times=2)
@@ -46,6 +49,16 @@ def test_an_artifact_that_fails_on_two_nodes_is_given_up(reason):
     assert "failed on node-1 and node-2: so it is; returned to artifact" in (
         world.resource.status.conditions[0].message
     )
+
+
+def test_what_a_server_says_at_length_is_cut_in_the_middle():
+    said = {**json.loads(PROVED_WRONG.to_bytes()), "message": "ä" * MAX_MESSAGE + " in the end"}
+    crash = pods.crashed(PROVED_WRONG)
+    crash["containerStatuses"][0]["lastState"]["terminated"]["message"] = json.dumps(said)
+    told = remade(crash, crash).resource.status.serving.rejected.message
+    assert len(told.encode()) <= MAX_MESSAGE
+    assert told.startswith("artifact ")
+    assert told.endswith("ä in the end")
 
 
 @pytest.mark.parametrize("reason", OTHER_FAULTS)

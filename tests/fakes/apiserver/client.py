@@ -30,16 +30,11 @@ class Api:
 
     def __init__(self, namespace: str, user: str = "") -> None:
         self.namespace = namespace
-        self._user = user
         self._loop = asyncio.new_event_loop()
-        self.transport = ClientTransport()
+        self.transport = self.run(ClientTransport.open())
         self.kube = Kube(self.transport)
-        self.run(self._open())
-
-    async def _open(self) -> None:
-        await self.transport.open()
-        if self._user and self.transport._client:
-            self.transport._client.set_default_header("Impersonate-User", self._user)
+        if user:
+            self.transport._client.set_default_header("Impersonate-User", user)
 
     def close(self) -> None:
         """Close every connection."""
@@ -114,7 +109,6 @@ class Api:
 
     async def _lines(self, path: str, query: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         client = self.transport._client
-        assert client is not None
         method, url, headers, _, _ = await client.param_serialize(
             "GET",
             path,
