@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from faulty_store import behind, faults  # noqa: F401  # fixtures
 from s3_server import make_bucket, s3_server, use_server
 from tracedmodel_api.store import Store
 

@@ -7,7 +7,6 @@ import pytest
 
 from builders import a_graph, a_published_graph, bytes_of
 from faulty import cut_down, cut_up, hang_up, hang_up_after, stall, status
-from faulty_store import faulty_store
 from tracedmodel_api import objects as module
 from tracedmodel_api.objects import Objects
 from tracedmodel_api.report import Failure
@@ -24,19 +23,6 @@ REFUSALS = {
 }
 DOWN = {**REFUSALS, "cut": cut_down}
 UP = {**REFUSALS, "cut": cut_up}
-
-
-@pytest.fixture(scope="session")
-def behind(s3_endpoint):
-    with faulty_store(s3_endpoint, "faulty") as store:
-        yield store
-
-
-@pytest.fixture
-def faults(behind, monkeypatch):
-    """What will go wrong; nothing yet."""
-    with behind.used(monkeypatch) as faults:
-        yield faults
 
 
 @pytest.fixture

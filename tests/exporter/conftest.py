@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import tiny_models
+from faulty_store import behind, faults  # noqa: F401  # fixtures
 from s3_server import s3_server
 from shelf import Shelf
 from tracedmodel_api.request import REQUEST_VARIABLE

@@ -11,7 +11,6 @@ import pytest
 
 from exports import a_request, run
 from faulty import cut_down, cut_up, hang_up, stall, status
-from faulty_store import faulty_store
 from tracedmodel_api import objects
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.report import REASONS, Class, Failure
@@ -19,18 +18,6 @@ from tracedmodel_api.store import Store
 
 BUCKETS = (Bucket(2, 16), Bucket(1, 8))
 UNREACHABLE, FULL = (REASONS[name].exit_code for name in ("StoreUnreachable", "OutOfSpace"))
-
-
-@pytest.fixture(scope="module")
-def behind(s3_endpoint):
-    with faulty_store(s3_endpoint, "export-faults") as store:
-        yield store
-
-
-@pytest.fixture
-def faults(behind, monkeypatch):
-    with behind.used(monkeypatch) as faults:
-        yield faults
 
 
 @pytest.fixture

@@ -4,16 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver.faults import (
-    BROKEN,
-    CONFLICT,
-    FORBIDDEN,
-    LOST_AFTER,
-    LOST_BEFORE,
-    THROTTLED,
-    Fault,
-    Slow,
-)
 from resources import COMMIT
 from tracedmodel_operator.kinds import (
     CONFIG_MAP,
@@ -63,16 +53,6 @@ EDITS: dict[str, Object] = {
 }
 TAKES_PODS = frozenset({"no replica", "in place"})
 """Edits after which no pod may be left."""
-
-FAULTS: dict[str, Fault] = {
-    "conflict": CONFLICT,
-    "throttled": THROTTLED,
-    "broken": BROKEN,
-    "forbidden": FORBIDDEN,
-    "lost before": LOST_BEFORE,
-    "lost after": LOST_AFTER,
-    "slow": Slow(20.0),
-}
 
 _NOTES = {"metadata": {"annotations": {"by": "hand"}, "labels": {"by": "hand"}}}
 _TEMPLATE = {"spec": {"template": {"metadata": {"annotations": {"by": "hand"}}}}}

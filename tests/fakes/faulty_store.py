@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+import pytest
+
 from faulty import faulty
 from s3_server import make_bucket, use_server
 from tracedmodel_api import objects
@@ -35,3 +37,17 @@ def faulty_store(endpoint, bucket):
     make_bucket(endpoint, bucket)
     with faulty(endpoint) as (proxy, faults):
         yield FaultyStore(proxy, bucket, faults)
+
+
+@pytest.fixture(scope="session")
+def behind(s3_endpoint):
+    """A bucket behind a proxy, for all tests of a part."""
+    with faulty_store(s3_endpoint, "faulty") as store:
+        yield store
+
+
+@pytest.fixture
+def faults(behind, monkeypatch):
+    """What will go wrong; nothing yet."""
+    with behind.used(monkeypatch) as faults:
+        yield faults

@@ -3,27 +3,9 @@
 import pytest
 
 from apiserver import Faults
-from apiserver.faults import (
-    BROKEN,
-    CONFLICT,
-    FORBIDDEN,
-    LOST_AFTER,
-    LOST_BEFORE,
-    THROTTLED,
-    Slow,
-    mixture,
-)
+from apiserver.faults import FAULTS, mixture
 from lives import LIFE, live, remains
 
-FAULTS = {
-    "conflict": CONFLICT,
-    "throttled": THROTTLED,
-    "broken": BROKEN,
-    "forbidden": FORBIDDEN,
-    "lost before": LOST_BEFORE,
-    "lost after": LOST_AFTER,
-    "slow": Slow(20.0),
-}
 READY = 3
 """Chapters after which a resource still is there."""
 UNDISTURBED = remains(live(until=READY))

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from apiserver.faults import to, writes
-from deeds import EDITS, FAULTS, HANDS
+from apiserver.faults import FAULTS, to, writes
+from deeds import EDITS, HANDS
 from moods import EXPORTERS, SERVERS
 from random_life import RandomLife
 from tracedmodel_operator.kinds import CHILDREN, WATCHED

@@ -4,16 +4,9 @@ import asyncio
 
 import pytest
 
+from queues import taken
 from tracedmodel_operator.workqueue import Backoff, WorkQueue
 from virtual_time import in_virtual_time, now
-
-
-async def taken(queue):
-    """Return what a worker gets without waiting."""
-    keys = []
-    while queue.depth:
-        keys.append(await queue.get())
-    return keys
 
 
 @in_virtual_time

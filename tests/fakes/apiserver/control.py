@@ -21,13 +21,8 @@ from apiserver.faults import Fault, Silent, any_request, to
 from apiserver.web import Front
 
 FAULTS: dict[str, Fault] = {
-    "conflict": faults.CONFLICT,
-    "throttled": faults.THROTTLED,
-    "broken": faults.BROKEN,
-    "forbidden": faults.FORBIDDEN,
+    **faults.FAULTS,
     "expired": faults.EXPIRED,
-    "lost-before": faults.LOST_BEFORE,
-    "lost-after": faults.LOST_AFTER,
     "silent": Silent(),
     "cut": faults.Cut(),
     "gone": faults.Gone(),

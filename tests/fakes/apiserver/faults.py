@@ -64,6 +64,16 @@ BROKEN = Answer(500, "InternalError", "Internal error occurred: etcdserver: requ
 FORBIDDEN = Answer(403, "Forbidden", "forbidden: injected")
 EXPIRED = Answer(410, "Expired", "too old resource version")
 LOST_BEFORE, LOST_AFTER = Lost(carried_out=False), Lost(carried_out=True)
+FAULTS: dict[str, Fault] = {
+    "conflict": CONFLICT,
+    "throttled": THROTTLED,
+    "broken": BROKEN,
+    "forbidden": FORBIDDEN,
+    "lost-before": LOST_BEFORE,
+    "lost-after": LOST_AFTER,
+    "slow": Slow(20.0),
+}
+"""What may befall any request."""
 
 
 def any_request(_: Request) -> bool:
