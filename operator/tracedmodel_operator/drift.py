@@ -52,8 +52,9 @@ def _stamp(item: Mapping[str, Any]) -> Any:
 
 
 def _within(wanted: Any, live: Any) -> bool:
-    if isinstance(wanted, Mapping):
-        there = live if isinstance(live, Mapping) else {}
+    # Both are JSON: to ask for Mapping, an abstract class, would take half of the time of a look.
+    if isinstance(wanted, dict):
+        there = live if isinstance(live, dict) else {}
         return all(_within(value, there.get(key)) for key, value in wanted.items())
     if isinstance(wanted, list):
         return _list_within(wanted, live if isinstance(live, list) else [])
@@ -74,5 +75,5 @@ def _tells_apart(key: str, items: Sequence[Any]) -> bool:
 
 
 def _name(item: Any, key: str) -> str | None:
-    name = item.get(key) if isinstance(item, Mapping) else None
+    name = item.get(key) if isinstance(item, dict) else None
     return name if isinstance(name, str) else None

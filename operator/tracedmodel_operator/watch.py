@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory  # nothing public has them
 
 from tracedmodel_operator.intake import SELECTOR, Intake
 from tracedmodel_operator.kinds import TRACED_MODEL, WATCHED, Kind
@@ -50,6 +51,14 @@ class NoStorage(kopf.DiffBaseStorage):
         """Store nothing."""
 
 
+class NoMemories(ResourceMemories):
+    """Keeps no notes on any object, which only kopf's other kinds of handlers read: 700 bytes for each, for ever."""
+
+    async def recall(self, raw_body: kopf.RawBody, **options: Any) -> ResourceMemory:
+        """Return notes that are made for this one event."""
+        return await super().recall(raw_body, **{**options, "ephemeral": True})
+
+
 async def watch(
     intake: Intake,
     namespaces: Sequence[str | None],
@@ -66,6 +75,7 @@ async def watch(
     tasks = await kopf.spawn_tasks(
         registry=_registry(intake),
         settings=_settings(),
+        memories=NoMemories(),
         standalone=True,
         clusterwide=not named,
         namespaces=named,

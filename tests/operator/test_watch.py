@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
+import gc
 import itertools
 
 import pytest
+from kopf._core.reactor.inventory import ResourceMemory
 
 from apiserver import FakeCluster, Faults
 from apiserver.faults import BROKEN, FORBIDDEN, THROTTLED, Cut, Gone, Lost, Silent, watches
@@ -43,6 +45,18 @@ def runs(scenario):
         asyncio.run(scenario(**arguments))
 
     return test
+
+
+@runs
+async def test_nothing_is_kept_of_an_object_that_was_told_of(server):
+    names = [f"m{number}" for number in range(20)]
+    for name in names:
+        create(server, name)
+    async with listening(server) as told:
+        await told.until(lambda: {("search", name) for name in names} <= set(told.keys))
+        await told.until(
+            lambda: not any(isinstance(one, ResourceMemory) for one in gc.get_objects())
+        )
 
 
 @runs
