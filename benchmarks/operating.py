@@ -45,6 +45,9 @@ _DEFINITION = Path(__file__).parent.parent / "crds" / "tracedmodels.tracedmodel.
 _NOT_COUNTED = {"Event", "Lease", "other"}
 """Events and the Lease aside, and the questions at the start about what the operator may do."""
 _PORT = 18980
+_SETTLING_SECONDS = 40.0
+"""Longer than between the times at which the operator gives memory back."""
+_IDLE_CPU_SHARE = 0.1
 _NAMESPACES = Kind("Namespace", "", "v1", "namespaces")
 _DEFINITIONS = Kind(
     "CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions"
@@ -108,11 +111,23 @@ class Operator:
                 total += value
         return total
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that it took so far."""
+        return self.metrics().get("process_cpu_seconds_total", 0.0)
+
     async def quiet(self, seconds: float = 2.0) -> None:
         """Return once it looked at nothing for a while."""
         looks = -1.0
         while looks != (looks := self.looks()) or not looks:  # noqa: ASYNC110  # as in player.py
             await asyncio.sleep(seconds)
+
+    async def settled(self) -> None:
+        """Return once it has nothing to do: watches are heard to the end after the last look, and memory given back."""
+        await self.quiet(5)
+        spent = float("-inf")
+        while (spent_now := self.cpu_seconds()) - spent > _IDLE_CPU_SHARE * _SETTLING_SECONDS:
+            spent = spent_now
+            await asyncio.sleep(_SETTLING_SECONDS)
 
 
 async def measure() -> dict[str, float]:
@@ -227,7 +242,7 @@ def _single_reads(operator: Operator) -> float:
 
 async def _memory(player: Player, operator: Operator) -> dict[str, float]:
     """Compare the memory of the settled operator with that after many more events."""
-    await operator.quiet(5)
+    await operator.settled()
     settled = operator.memory_mb()
     names = list(player.ready)
     room = asyncio.Semaphore(32)
@@ -240,7 +255,7 @@ async def _memory(player: Player, operator: Operator) -> dict[str, float]:
 
     for start in range(0, EVENTS, MANY):
         await asyncio.gather(*map(touch, range(start, start + MANY)))
-    await operator.quiet(5)
+    await operator.settled()
     return {
         "memory_10000_mb": settled,
         "memory_growth_ratio": operator.memory_mb() / settled,
@@ -261,6 +276,10 @@ def _fake() -> Iterator[dict[str, str]]:
         )
         try:
             while not kubeconfig.exists():
+                if process.poll() is not None:
+                    raise RuntimeError(
+                        "the API server did not start: is tests/fakes on PYTHONPATH?"
+                    )
                 time.sleep(0.05)
             yield {**os.environ, "KUBECONFIG": str(kubeconfig)}
         finally:

@@ -25,6 +25,7 @@ from tracedmodel_operator.kinds import WATCHED
 from tracedmodel_operator.kube import ClientTransport, Kube
 from tracedmodel_operator.lease import Fenced, Lease
 from tracedmodel_operator.logs import set_up
+from tracedmodel_operator.memory import give_back
 from tracedmodel_operator.metrics import Metered, Metrics
 from tracedmodel_operator.pulse import Pulse, deafness
 from tracedmodel_operator.reconcile import Reconciler
@@ -152,12 +153,13 @@ class _Process:
         if not await self._unless_stopped(self._first_list()):
             return
         self._workers.start()
-        listing = asyncio.create_task(self._list_again())
+        chores = [asyncio.create_task(self._list_again()), asyncio.create_task(give_back())]
         try:
             if await self._unless_stopped(self._first_pass()):
                 await self._watch()
         finally:
-            listing.cancel()
+            for chore in chores:
+                chore.cancel()
 
     async def _first_pass(self) -> None:
         try:

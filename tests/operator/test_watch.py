@@ -54,9 +54,7 @@ async def test_nothing_is_kept_of_an_object_that_was_told_of(server):
         create(server, name)
     async with listening(server) as told:
         await told.until(lambda: {("search", name) for name in names} <= set(told.keys))
-        await told.until(
-            lambda: not any(isinstance(one, ResourceMemory) for one in gc.get_objects())
-        )
+        await told.until(lambda: not any(type(one) is ResourceMemory for one in gc.get_objects()))
 
 
 @runs
