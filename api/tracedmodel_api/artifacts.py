@@ -13,7 +13,6 @@ from tracedmodel_api.manifest import Graph
 from tracedmodel_api.report import Failure
 from tracedmodel_api.request import own_fingerprint
 from tracedmodel_api.store import Store
-from tracedmodel_api.types import Target
 
 summary = "list, show and verify the graphs in a store"
 
@@ -151,8 +150,7 @@ class _Audit:
     def _demand_fields(self, graph: Graph) -> None:
         """Refuse a manifest whose fields give another name, or whose files or weights are not those of its model."""
         url = self._store.url
-        # The name of a graph for Inf1 has settings in it that its manifest does not hold.
-        if graph.target is Target.CPU and own_fingerprint(graph) != graph.fingerprint:
+        if own_fingerprint(graph) != graph.fingerprint:
             message = f"the fields of graphs/{graph.fingerprint}.json do not give its name"
             raise Failure("ManifestInvalid", f"store {url}: {message}")
         demand_kinship(graph, self._of_model.setdefault(model_of(graph), graph), url)

@@ -15,6 +15,7 @@ def model_of(graph: Graph) -> str:
             "task": graph.task.value,
             "target": graph.target.value,
             "precision": graph.precision.value,
+            "compiler": graph.compiler.as_json() if graph.compiler else None,
             "versions": graph.versions,
         }
     )

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.canonical import canonical_json, sha256_hex
-from tracedmodel_api.types import Precision, Target, Task
+from tracedmodel_api.types import Compiler, Precision, Target, Task
 
 FORMAT_VERSION = 1
 """Version of the manifest, the index and the golden file. A reader refuses any other."""
@@ -126,6 +126,21 @@ class Benchmark(Document):
     threads: int = Field(ge=1)
 
 
+class CompilerSettings(Document):
+    """The compiler settings that change what a graph computes."""
+
+    pipeline_cores: int
+    args: tuple[str, ...]
+
+    @classmethod
+    def of(cls, compiler: Compiler | None, target: Target) -> CompilerSettings | None:
+        """Return the settings of a spec, or None where the target has no compiler."""
+        if target is Target.CPU:
+            return None
+        chosen = compiler or Compiler()
+        return cls(pipeline_cores=chosen.pipeline_cores, args=tuple(chosen.args))
+
+
 class Graph(Document):
     """The manifest: what one traced bucket says of itself."""
 
@@ -135,6 +150,7 @@ class Graph(Document):
     task: Task
     target: Target
     precision: Precision
+    compiler: CompilerSettings | None = None
     bucket: Shape
     modules: tuple[Module, ...]
     inputs: tuple[TensorSpec, ...]

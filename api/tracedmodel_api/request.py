@@ -12,7 +12,14 @@ from pydantic import Field
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.canonical import fingerprint
-from tracedmodel_api.manifest import FORMAT_VERSION, Document, Graph, Limits, Shape
+from tracedmodel_api.manifest import (
+    FORMAT_VERSION,
+    CompilerSettings,
+    Document,
+    Graph,
+    Limits,
+    Shape,
+)
 from tracedmodel_api.types import Compiler, Precision, Target, Task, Tolerance, TracedModel
 
 DEFAULT_REVISION = "main"
@@ -30,21 +37,6 @@ _DEFAULT_LIMITS = {
     (Target.CPU, Precision.BFLOAT16): Limits(absolute=0.02, relative=0.02, min_agreement=0.95),
 }
 _FULL_MATMUL = "none"
-
-
-class CompilerSettings(Document):
-    """The compiler settings that change what a graph computes."""
-
-    pipeline_cores: int
-    args: tuple[str, ...]
-
-    @classmethod
-    def of(cls, compiler: Compiler | None, target: Target) -> CompilerSettings | None:
-        """Return the settings of a spec, or None where the target has no compiler."""
-        if target is Target.CPU:
-            return None
-        chosen = compiler or Compiler()
-        return cls(pipeline_cores=chosen.pipeline_cores, args=tuple(chosen.args))
 
 
 class ExportRequest(Document):
@@ -133,17 +125,16 @@ def graph_fingerprint(
     ``revision`` is the commit, or the digest of the files of a source without revisions; ``versions`` are those of
     the libraries that shape a graph. Tolerance is not in it: a graph in the store is judged anew by each request.
     """
-    return _fingerprint(request, request.compiler, bucket, revision, versions)
+    return _fingerprint(request, bucket, revision, versions)
 
 
-def own_fingerprint(graph: Graph, compiler: CompilerSettings | None = None) -> str:
-    """Return the fingerprint that a manifest must have by its other fields; target CPU has no ``compiler``."""
-    return _fingerprint(graph, compiler, graph.bucket.bucket(), graph.revision, graph.versions)
+def own_fingerprint(graph: Graph) -> str:
+    """Return the fingerprint that a manifest must have by its other fields."""
+    return _fingerprint(graph, graph.bucket.bucket(), graph.revision, graph.versions)
 
 
 def _fingerprint(
     of: ExportRequest | Graph,
-    compiler: CompilerSettings | None,
     bucket: Bucket,
     revision: str,
     versions: Mapping[str, str],
@@ -155,7 +146,7 @@ def _fingerprint(
             "task": of.task.value,
             "target": of.target.value,
             "precision": of.precision.value,
-            "compiler": compiler.as_json() if compiler else None,
+            "compiler": of.compiler.as_json() if of.compiler else None,
             "bucket": bucket.as_json(),
             "versions": dict(versions),
         }

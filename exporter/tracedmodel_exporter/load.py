@@ -15,7 +15,7 @@ from torch import nn
 
 from tracedmodel_api.manifest import FORMAT_VERSION, ModelCard, Scoring
 from tracedmodel_api.report import Failure
-from tracedmodel_api.types import Precision, Task
+from tracedmodel_api.types import Precision, Target, Task
 from tracedmodel_exporter.architecture import (
     demand_encoder,
     demand_head,
@@ -40,7 +40,7 @@ class Loaded:
     parameters: int
 
 
-def load(folder: Path, task: Task, precision: Precision) -> Loaded:
+def load(folder: Path, task: Task, precision: Precision, target: Target = Target.CPU) -> Loaded:
     """Load the model for a task. Weights come from safetensors alone, and no code of the model's is run.
 
     Raises Failure RemoteCodeRequired, UnsupportedTask, TokenizerNotFound or InvalidModelFiles.
@@ -56,7 +56,8 @@ def load(folder: Path, task: Task, precision: Precision) -> Loaded:
         pooling = read_pooling(folder) if task is Task.FEATURE_EXTRACTION else None
     wrapped = read_tokenizer(folder)
     tokenizer = plain(wrapped)
-    model = _model(folder, config, task, spec)
+    attention = "sdpa" if target is Target.CPU else "eager"
+    model = _model(folder, config, task, spec, attention)
     _demand_embeddings(model, tokenizer)
     names = _input_names(model, config, wrapped)
     card = _card(model, config, task, wrapped, names=names, pooling=pooling)
@@ -64,7 +65,7 @@ def load(folder: Path, task: Task, precision: Precision) -> Loaded:
     parameters = sum(parameter.numel() for parameter in reference.parameters())
     module = reference
     if precision is Precision.BFLOAT16:
-        second = _model(folder, config, task, spec).to(torch.bfloat16)
+        second = _model(folder, config, task, spec, attention).to(torch.bfloat16)
         module = _wrap(second, names, pooling, spec)
     return Loaded(reference, module, tokenizer, card, _width(card, config), parameters)
 
@@ -88,14 +89,14 @@ def _config(folder: Path) -> Any:
         )
 
 
-def _model(folder: Path, config: Any, task: Task, spec: TaskSpec) -> nn.Module:
+def _model(folder: Path, config: Any, task: Task, spec: TaskSpec, attention: str) -> nn.Module:
     """Return the model of the task in float32; a head that has no weights in the files is refused."""
     demand_encoder(config)
     demand_head(config, task, spec)
     loader = getattr(transformers, spec.auto_class)
     with reading(folder):
         try:
-            model, info = _from_pretrained(loader, folder, config, "sdpa")
+            model, info = _from_pretrained(loader, folder, config, attention)
         except (ValueError, ImportError):
             # Some architectures have no sdpa, torch 1.13 neither; it is the faster one on CPUs where there is a choice.
             model, info = _from_pretrained(loader, folder, config, "eager")

@@ -16,9 +16,10 @@ from tracedmodel_api.report import Failure, Report, Row
 from tracedmodel_api.request import ExportRequest, graph_fingerprint, own_fingerprint
 from tracedmodel_api.store import Store
 from tracedmodel_api.types import Target
-from tracedmodel_exporter.progress import STEPS, Progress
+from tracedmodel_exporter.progress import STEPS, STEPS_UNPROVED, Progress
 from tracedmodel_exporter.sources import Source, open_source
-from tracedmodel_runtime.tuning import without_collection
+from tracedmodel_runtime.options import CompilerOptions
+from tracedmodel_runtime.tuning import load_before_torch, without_collection
 from tracedmodel_runtime.versions import installed
 
 _LIBRARIES = {
@@ -67,7 +68,7 @@ class Export:
         graph = store.graph(fingerprint)
         if graph is None:
             return False
-        if own_fingerprint(graph, self.request.compiler) != fingerprint:
+        if own_fingerprint(graph) != fingerprint:
             message = f"the fields of graphs/{fingerprint}.json do not give its name"
             raise Failure("ManifestInvalid", f"store {store.url}: {message}")
         lacking = store.lacking(graph)
@@ -96,12 +97,14 @@ class Export:
         versions: dict[str, str],
         scratch: Path,
     ) -> None:
-        self._progress.expect(3 + len(missing) * len(STEPS))
         with self._progress.step("libraries", "import"), without_collection():
+            load_before_torch(self.request.target)
             from tracedmodel_exporter.tracing import Origin, Tracer  # noqa: PLC0415  # see the module
             from tracedmodel_runtime.backend import backend_for  # noqa: PLC0415  # as above
 
-            backend = backend_for(self.request.target)
+            backend = backend_for(self.request.target, _compiler_options(self.request))
+        steps = STEPS if backend.runs_here else STEPS_UNPROVED
+        self._progress.expect(2 + len(missing) * len(steps))
         with self._progress.step("source", "fetch"):
             folder = source.folder()
         with without_collection():
@@ -131,6 +134,15 @@ class Export:
             reason=failure.reason.name if failure else None,
             message=str(failure) if failure else None,
         )
+
+
+def _compiler_options(request: ExportRequest) -> CompilerOptions | None:
+    """Return how the request wants graphs to be compiled, where its target has a compiler."""
+    if request.compiler is None:
+        return None
+    return CompilerOptions(
+        request.compiler, request.compiler_timeout_seconds, request.min_compiled_percent
+    )
 
 
 def _rows(published: Iterable[tuple[Bucket, Graph]]) -> Iterable[Row]:

@@ -10,8 +10,11 @@ from typing import Protocol, TextIO
 
 from tqdm import tqdm
 
-STEPS = ("trace", "save", "reopen", "verify", "benchmark", "publish")
+_PROOF = ("reopen", "verify", "benchmark")
+STEPS = ("trace", "save", "record", *_PROOF, "publish")
 """What is done to each bucket."""
+STEPS_UNPROVED = tuple(step for step in STEPS if step not in _PROOF)
+"""The same where a graph cannot be run by who traced it."""
 
 
 class Progress(Protocol):

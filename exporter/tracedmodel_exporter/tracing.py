@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tracedmodel_exporter.progress import Progress
 from tracedmodel_exporter.publish import Shelf
 from tracedmodel_exporter.tasks import TASKS
 from tracedmodel_exporter.verify import Run, demand, eager, on_batches
-from tracedmodel_runtime.backend import Backend, Inputs, LoadedGraph, Saved
+from tracedmodel_runtime.backend import Backend, Inputs, LoadedGraph, Saved, Traced
 from tracedmodel_runtime.golden import SAMPLING, Recording, compare, record
 from tracedmodel_runtime.padding import PadIds, pad
 from tracedmodel_runtime.timing import measure
@@ -49,12 +49,14 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class _Proved:
-    """A graph on disk that proved itself."""
+class _Made:
+    """A graph on disk, its golden data, and what it proved if it can be run here."""
 
     saved: Saved
-    proof: Proof
-    benchmark: Benchmark | None
+    compiled_percent: int | None
+    recording: Recording
+    proof: Proof | None = None
+    benchmark: Benchmark | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Tracer:
         self._progress = progress
         self._weights: _Weights | None = None
         with progress.step("model", "load"):
-            self._model: Loaded = load(folder, request.task, request.precision)
+            self._model: Loaded = load(folder, request.task, request.precision, request.target)
         self._words = words_of(self._model.tokenizer)
         self._shelf = Shelf(store, self._model)
         self._check_lengths()
@@ -107,22 +109,38 @@ class Tracer:
         full = pad(batches[0], bucket, card.inputs, PadIds(card.pad_token_id, card.pad_type_id))
         with self._step(bucket, "trace"):
             traced = self._backend.trace(self._model.module, full)
+        for note in traced.notes:
+            self._progress.say(f"{bucket}: {note}")
         with self._step(bucket, "save"):
             saved = self._save(traced, folder)
-        with self._step(bucket, "reopen"):
-            reopened = self._reopen(saved)
         reference = eager(self._model.reference)
-        with self._step(bucket, "verify"):
+        with self._step(bucket, "record"):
             recording = record(batches, outputs, on_batches(reference, card, bucket), SEED)
-            proof = compare(recording, outputs, on_batches(reopened, card, bucket))
+        made = _Made(saved, traced.compiled_percent, recording)
+        if self._backend.runs_here:
+            made = self._prove(bucket, made, outputs, reference, full)
+        with self._step(bucket, "publish"):
+            return self._publish(bucket, origin, outputs, made)
+
+    def _prove(
+        self,
+        bucket: Bucket,
+        made: _Made,
+        outputs: tuple[TensorSpec, ...],
+        reference: Run,
+        full: Inputs,
+    ) -> _Made:
+        """Prove and measure what was saved, as a server would load it."""
+        with self._step(bucket, "reopen"):
+            reopened = self._reopen(made.saved)
+        with self._step(bucket, "verify"):
+            proof = compare(made.recording, outputs, on_batches(reopened, self._model.card, bucket))
             demand(self._request.limits, proof, bucket)
         with self._step(bucket, "benchmark"):
             benchmark = self._measure(reopened, reference, full)
-        with self._step(bucket, "publish"):
-            proved = _Proved(saved, proof, benchmark)
-            return self._publish(bucket, origin, outputs, recording, proved)
+        return replace(made, proof=proof, benchmark=benchmark)
 
-    def _save(self, traced: Any, folder: Path) -> Saved:
+    def _save(self, traced: Traced, folder: Path) -> Saved:
         """Write a graph, and the weights with the first."""
         known = self._weights
         saved = self._backend.save(traced, folder, known.path if known else None)
@@ -158,11 +176,10 @@ class Tracer:
         bucket: Bucket,
         origin: Origin,
         outputs: tuple[TensorSpec, ...],
-        recording: Recording,
-        proved: _Proved,
+        made: _Made,
     ) -> Graph:
         request, card = self._request, self._model.card
-        golden = self._shelf.store.put(recording.to_bytes())
+        golden = self._shelf.store.put(made.recording.to_bytes())
         graph = Graph(
             format_version=FORMAT_VERSION,
             fingerprint=origin.fingerprint,
@@ -170,16 +187,18 @@ class Tracer:
             task=request.task,
             target=request.target,
             precision=request.precision,
+            compiler=request.compiler,
             bucket=Shape.of(bucket),
-            modules=(self._shelf.module(proved.saved),),
+            modules=(self._shelf.module(made.saved),),
             inputs=_input_specs(card.inputs, bucket),
             outputs=outputs,
             files=self._shelf.files(),
             golden=Golden(
-                blob=golden, seed=SEED, batches=len(recording.batches), sampling=SAMPLING
+                blob=golden, seed=SEED, batches=len(made.recording.batches), sampling=SAMPLING
             ),
-            proof=proved.proof,
-            benchmark=proved.benchmark,
+            proof=made.proof,
+            benchmark=made.benchmark,
+            compiled_percent=made.compiled_percent,
             parameters=self._model.parameters,
             versions=origin.versions,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from tracedmodel_api import conditions as c
+from tracedmodel_api.cores import TooLarge, lay_out
 from tracedmodel_api.report import Report
 from tracedmodel_api.request import ExportRequest, base_fingerprint, export_request
 from tracedmodel_api.status import Doubt, Rejection
-from tracedmodel_api.types import Target, TracedModel, is_commit
+from tracedmodel_api.types import Compiler, Target, TracedModel, is_commit
 from tracedmodel_operator.artifacts import Artifact, DisagreementError, compose, merge
 from tracedmodel_operator.exports import (
     Exporting,
@@ -89,6 +90,10 @@ def make_plan(resource: TracedModel, observation: Observation, settings: Setting
     if chips:
         return Plan(problem=Problem(c.WHOLE_CHIPS_ONLY, chips, terminal=True))
     plan = _exported(resource, observation, settings, store)
+    crowded = _crowded(resource, plan)
+    if crowded:
+        problem = Problem(c.CORES_TOO_FEW, crowded, terminal=True)
+        return Plan(plan.fingerprint, plan.request, artifact=plan.artifact, problem=problem)
     plan = _served(resource, observation, settings, plan)
     return replace(plan, expire=_on_record(resource, observation, plan))
 
@@ -100,6 +105,24 @@ def _chips(resource: TracedModel, settings: Settings) -> str | None:
     if resource.spec.target is Target.CPU or not by_chip or cores % CORES_PER_CHIP == 0:
         return None
     return f"this cluster offers whole chips of {CORES_PER_CHIP} NeuronCores: set serving.neuronCores to 4, 16 or 64"
+
+
+def _crowded(resource: TracedModel, plan: Plan) -> str | None:
+    """Return why the wanted buckets do not fit on the NeuronCores of a replica, once the model's size is known."""
+    export, model = resource.status.export, resource.status.model
+    if resource.spec.target is Target.CPU:
+        return None
+    known = model if export and export.fingerprint == plan.fingerprint else None
+    parameters = plan.artifact.report.parameters if plan.artifact else known and known.parameters
+    if not parameters:
+        return None
+    compiler = resource.spec.export.compiler or Compiler()
+    cores = resource.spec.serving.neuron_cores or 1
+    try:
+        lay_out(resource.buckets(), parameters, cores, compiler.pipeline_cores)
+    except TooLarge as error:
+        return str(error)
+    return None
 
 
 def _exported(

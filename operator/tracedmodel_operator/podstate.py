@@ -82,6 +82,7 @@ class Pod:
 
     name: str
     node: str = ""
+    address: str = ""
     job: str = ""
     job_uid: str = ""
     artifact: str = ""
@@ -105,6 +106,7 @@ def read_pod(item: Object) -> Pod:
     return Pod(
         name=metadata["name"],
         node=(item.get("spec") or {}).get("nodeName") or "",
+        address=status.get("podIP") or "",
         job=labels.get(JOB_NAME, ""),
         job_uid=labels.get(JOB_UID, ""),
         artifact=annotations.get(ARTIFACT, ""),

@@ -62,9 +62,15 @@ class Process:
         self.pod["status"] = {"containerStatuses": [{"state": {"terminated": ended}}]}
 
     def is_ready(self) -> bool:
-        """Ask what the readiness probe asks."""
+        """Ask what the readiness probe asks, and write the answer into the pod's status."""
         if self.exit_code() is not None:
             return False
+        ready = self._answers()
+        told = {"type": "Ready", "status": str(ready)}
+        self.pod["status"] = {"podIP": self._address, "conditions": [told]}
+        return ready
+
+    def _answers(self) -> bool:
         container = self.pod["spec"]["containers"][0]
         port = container["ports"][0]["containerPort"]
         # A kubelet asks the pod itself: no proxy of the environment stands between.

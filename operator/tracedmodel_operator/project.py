@@ -96,7 +96,7 @@ def _pod(item: Object) -> Document:
     ]
     telling = ("Ready", "PodScheduled")
     conditions = [c for c in status.get("conditions") or () if c["type"] in telling]
-    kept = _some(status, ("phase", "reason", "message"))
+    kept = _some(status, ("phase", "reason", "message", "podIP"))
     kept["conditions"] = [_some(c, ("type", "status", "reason", "message")) for c in conditions]
     kept["containerStatuses"] = [
         _container_status(container) for container in status.get("containerStatuses") or ()

@@ -22,6 +22,7 @@ from tracedmodel_operator.names import JOB_NAME
 from tracedmodel_operator.observe import Observation, Refusal, observe
 from tracedmodel_operator.ownership import Owner, owner_of
 from tracedmodel_operator.plan import Plan, make_plan
+from tracedmodel_operator.proofs import ProofReader, ReadProofs, read_proofs
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.slots import Slots
 from tracedmodel_operator.status import invalid_status, make_status
@@ -72,6 +73,8 @@ class Reconciler:
         settings: Settings,
         audience: Audience,
         clock: Callable[[], datetime],
+        *,
+        read_proofs: ReadProofs = read_proofs,
     ) -> None:
         self._kube = kube
         self._cache = cache
@@ -80,6 +83,7 @@ class Reconciler:
         self._clock = clock
         self._children = Children(kube, cache)
         self._slots = Slots()
+        self._proofs = ProofReader(read_proofs, settings.serving_port)
         self._refusals: dict[Key, tuple[Refusal, ...]] = {}
 
     async def reconcile(self, key: Key) -> Outcome:
@@ -108,7 +112,8 @@ class Reconciler:
     async def _tell(
         self, key: Key, item: Object, resource: TracedModel, observation: Observation, plan: Plan
     ) -> None:
-        status = make_status(resource, observation, plan)
+        proofs = await self._proofs.of(key, observation, plan)
+        status = make_status(resource, observation, plan, proofs)
         self._audience.seen(key, status)
         await self._write(item, status.model_dump(mode="json", by_alias=True, exclude_none=True))
         if plan.made and _digest(status) != _digest(resource.status):
@@ -116,6 +121,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> Outcome:
         self._refusals.pop(key, None)
+        self._proofs.forget(key)
         self._children.forget(key)
         self._audience.gone(key)
         return Outcome(wake=self._slots.free(key))

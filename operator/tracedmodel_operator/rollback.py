@@ -21,6 +21,9 @@ _ARTIFACT_FAULTS = {
     "BlobCorrupt",
     "ManifestInvalid",
     "FormatUnsupported",
+    "NotFinite",
+    "VersionMismatch",
+    "DeviceMemoryFull",
 }
 """Reasons that speak against an artifact; all others speak against a device, a node or the world."""
 _ENOUGH = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import errno
 import os
 import signal
@@ -29,6 +30,7 @@ from tracedmodel_operator import tables
 from tracedmodel_operator.local import LocalCluster
 from tracedmodel_operator.plan import make_plan
 from tracedmodel_operator.processes import client_address
+from tracedmodel_operator.proofs import ProofReader, read_proofs
 from tracedmodel_operator.settings import Settings, read_settings
 from tracedmodel_operator.status import make_status
 
@@ -208,6 +210,7 @@ class _Loop:
         self._settings = settings
         self._cluster = cluster
         self._console = console
+        self._proofs = ProofReader(read_proofs, settings.serving_port)
         self.status = Status()
 
     def turn(self) -> None:
@@ -216,7 +219,10 @@ class _Loop:
         observation = self._cluster.observe()
         plan = make_plan(resource, observation, self._settings)
         before = self.status
-        self.status = make_status(resource, observation, plan)
+        metadata = resource.metadata
+        key = (metadata.namespace, metadata.name)
+        proofs = asyncio.run(self._proofs.of(key, observation, plan))
+        self.status = make_status(resource, observation, plan, proofs)
         self._demand_progress()
         self._tell(before)
         self._cluster.carry_out(plan)

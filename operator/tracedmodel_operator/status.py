@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from tracedmodel_api import conditions as c
-from tracedmodel_api.report import Row, shorten
+from tracedmodel_api.report import shorten
 from tracedmodel_api.status import (
     MAX_MESSAGE,
     MAX_REQUESTED_AT,
-    ArtifactStatus,
-    BucketStatus,
     Condition,
     ExportStatus,
     Failure,
-    Latency,
     ModelStatus,
     ServingStatus,
     Status,
 )
 from tracedmodel_api.types import TracedModel
-from tracedmodel_operator.artifacts import Artifact
+from tracedmodel_operator.figures import artifact_status
 from tracedmodel_operator.moments import spell
 from tracedmodel_operator.names import serving_selector
 from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.plan import Plan
+from tracedmodel_operator.proofs import Proofs
 from tracedmodel_operator.verdicts import Verdict, judge_rollout, obstacle, verdicts
 
 
-def make_status(resource: TracedModel, observation: Observation, plan: Plan) -> Status:
-    """Return the status. Of what the plan sets in motion nothing counts before it was observed."""
+def make_status(
+    resource: TracedModel,
+    observation: Observation,
+    plan: Plan,
+    proofs: Proofs = MappingProxyType({}),
+) -> Status:
+    """Return the status. Of what the plan sets in motion nothing counts before it was observed.
+
+    ``proofs`` are what a server measured, for graphs of which the export could measure nothing.
+    """
     now = spell(observation.now)
     found = verdicts(resource, observation, plan)
     serving = observation.serving
@@ -42,7 +49,7 @@ def make_status(resource: TracedModel, observation: Observation, plan: Plan) -> 
         conditions=[_condition(resource, kind, verdict, now) for kind, verdict in found.items()],
         model=_model(resource, plan),
         export=_export(resource, plan, now),
-        artifact=_artifact(resource, plan.artifact, now) or resource.status.artifact,
+        artifact=artifact_status(resource, plan.artifact, proofs, now) or resource.status.artifact,
         serving=_serving(resource, observation, plan),
         replicas=serving.replicas if serving else 0,
         ready_replicas=serving.ready if serving else 0,
@@ -120,40 +127,6 @@ def _export(resource: TracedModel, plan: Plan, now: str) -> ExportStatus | None:
             "failure": _unless_same(before.failure, failure) if failure else None,
             "retry_time": spell(retry_at) if retry_at else None,
         }
-    )
-
-
-def _artifact(resource: TracedModel, artifact: Artifact | None, now: str) -> ArtifactStatus | None:
-    if artifact is None:
-        return None
-    before = resource.status.artifact
-    same = before is not None and before.digest == artifact.digest
-    rows = artifact.report.rows
-    return ArtifactStatus(
-        digest=artifact.digest,
-        fingerprint=artifact.fingerprint,
-        exported_time=before.exported_time if before and same else now,
-        bucket_count=len(rows),
-        buckets=[_bucket(row) for row in rows],
-    )
-
-
-def _bucket(row: Row) -> BucketStatus:
-    bucket = row.bucket
-    latency = Latency(
-        p50_microseconds=row.p50, p99_microseconds=row.p99, eager_p50_microseconds=row.eager_p50
-    )
-    return BucketStatus(
-        batch_size=bucket.batch_size,
-        sequence_length=bucket.sequence_length,
-        target_length=bucket.target_length,
-        beams=bucket.beams,
-        digest=row.digest,
-        size_bytes=row.size,
-        max_absolute_error=None if row.error is None else f"{row.error:.2g}",
-        agreement=None if row.agreement is None else f"{row.agreement:.4g}",
-        latency=latency,
-        compiled_percent=row.compiled_percent,
     )
 
 

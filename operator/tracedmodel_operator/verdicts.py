@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.types import Strategy, TracedModel
+from tracedmodel_operator.artifacts import Artifact
 from tracedmodel_operator.exports import Exporting, Problem
 from tracedmodel_operator.moments import spell
 from tracedmodel_operator.observe import Observation, Refusal, Serving
@@ -61,9 +64,7 @@ def _counted(count: int, noun: str) -> str:
 def _exported(resource: TracedModel, observation: Observation, plan: Plan) -> Verdict:
     """Say whether an artifact answers this generation."""
     if plan.artifact is not None:
-        count = len(plan.artifact.index.graphs)
-        digest = plan.artifact.digest[:12]
-        return _yes(c.PUBLISHED, f"artifact {digest} with {_counted(count, 'verified bucket')}")
+        return _yes(c.PUBLISHED, _published(plan.artifact))
     if plan.exporting is not None and plan.exporting.running:
         return _running(plan.exporting)
     if resource.spec.suspend and not (plan.problem and plan.problem.terminal):
@@ -75,6 +76,16 @@ def _exported(resource: TracedModel, observation: Observation, plan: Plan) -> Ve
         return _refused(refusal)
     why = plan.exporting.why.message if plan.exporting else ""
     return _no(c.EXPORT_PENDING, f"an export is about to start: {why}")
+
+
+def _published(artifact: Artifact) -> str:
+    """Say what an artifact is; what cannot be run where it is traced proves itself on the servers' devices."""
+    count, digest = len(artifact.index.graphs), artifact.digest[:12]
+    if all(row.error is not None for row in artifact.report.rows):
+        return f"artifact {digest} with {_counted(count, 'verified bucket')}"
+    return (
+        f"artifact {digest} with {_counted(count, 'bucket')}, proved by each server on its device"
+    )
 
 
 def _failed(problem: Problem) -> Verdict:
@@ -132,8 +143,8 @@ def _under_way(serving: Serving, wanted: int) -> Verdict:
 def obstacle(serving: Serving) -> Verdict | None:
     """Return what keeps the pods of a rollout from coming up, if anything is known to."""
     pods = [pod for pod in serving.own_pods() if not pod.ready]
-    ended = next((pod for pod in pods if pod.end and pod.end.exit_code), None)
-    if ended is not None:
+    ended = [pod for pod in pods if pod.end and pod.end.exit_code]
+    if ended:
         return _server_end(ended)
     trouble = next((pod.trouble for pod in pods if pod.trouble), None)
     if trouble is not None:
@@ -143,12 +154,23 @@ def obstacle(serving: Serving) -> Verdict | None:
     return None
 
 
-def _server_end(pod: Pod) -> Verdict:
-    end = pod.end
+def _server_end(pods: Sequence[Pod]) -> Verdict:
+    """Say why a server ended, and on which nodes servers ended so, how many times each."""
+    first = pods[0]
+    end = first.end
     assert end is not None  # noqa: S101  # so it was chosen
-    where = f" on {pod.node}" if pod.node else ""
-    final = end.is_terminal() and pod.endings >= _TWICE
-    return _no(end.reason(), f"a server ended{where}: {end.sentence()}", final=final)
+    times: Counter[str] = Counter()
+    for pod in pods:
+        if pod.end and pod.end.reason() == end.reason():
+            times[pod.node] += max(1, pod.endings)
+    where = " and ".join(_place(node, times[node]) for node in sorted(times) if node)
+    final = end.is_terminal() and first.endings >= _TWICE
+    message = f"a server ended{f' on {where}' if where else ''}: {end.sentence()}"
+    return _no(end.reason(), message, final=final)
+
+
+def _place(node: str, times: int) -> str:
+    return node if times == 1 else f"{node} {times} times"
 
 
 def _ready(exported: Verdict, rollout: Verdict, plan: Plan) -> Verdict:

@@ -10,11 +10,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tracedmodel_api.report import Failure
+from tracedmodel_api.manifest import CompilerSettings
 from tracedmodel_api.types import Target
+from tracedmodel_runtime.options import CompilerOptions
 
 Inputs = Sequence[NDArray[np.int64]]
 Outputs = tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A traced module; where it was compiled, the percentage of its operators that were, and notes for people."""
+
+    module: Any
+    compiled_percent: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,15 +46,20 @@ class LoadedGraph(Protocol):
 class Backend(Protocol):
     """A target. Weights are any mapping that :meth:`weights` returned; they are shared by the graphs they go to."""
 
+    @property
+    def runs_here(self) -> bool:
+        """Tell whether a graph can be run by the process that traced it."""
+        ...
+
     def versions(self) -> Mapping[str, str]:
         """Return the versions of the libraries that shape a graph."""
         ...
 
-    def trace(self, module: Any, example: Inputs) -> Any:
-        """Return the traced module; raises Failure TraceFailed."""
+    def trace(self, module: Any, example: Inputs) -> Traced:
+        """Return the traced module; raises Failure TraceFailed, or what a compiler gave up for."""
         ...
 
-    def save(self, traced: Any, folder: Path, weights: Path | None = None) -> Saved:
+    def save(self, traced: Traced, folder: Path, weights: Path | None = None) -> Saved:
         """Write a traced module into an empty folder.
 
         ``weights`` is the file of an earlier trace of the same module: then the graph alone is written.
@@ -55,18 +70,22 @@ class Backend(Protocol):
         """Map a weights file into memory."""
         ...
 
-    def load(self, graph: Path, weights: Any) -> LoadedGraph:
-        """Return a saved graph, ready to run; raises Failure LoadFailed."""
+    def reserve(self, workers: int) -> None:
+        """Have the devices of so many workers, before the first graph is loaded."""
+        ...
+
+    def load(self, graph: Path, weights: Any, worker: int = 0) -> LoadedGraph:
+        """Return a saved graph, ready to run on a worker's device; raises Failure LoadFailed, or a device's reason."""
         ...
 
 
-def backend_for(target: Target) -> Backend:
+def backend_for(target: Target, compiler: CompilerOptions | None = None) -> Backend:
     """Return the backend of a target; raises Failure BackendUnavailable where its libraries are not there."""
+    # A target loads its own libraries only.
     if target is Target.CPU:
-        from tracedmodel_runtime.torchscript import TorchScript  # noqa: PLC0415  # a target loads its own libraries only
+        from tracedmodel_runtime.torchscript import TorchScript  # noqa: PLC0415  # as above
 
         return TorchScript()
-    raise Failure(
-        "BackendUnavailable",
-        f"this version cannot trace or run for target {target.value}; use target CPU",
-    )
+    from tracedmodel_runtime.neuron import Neuron  # noqa: PLC0415  # as above
+
+    return Neuron(compiler or CompilerOptions(CompilerSettings(pipeline_cores=1, args=())))

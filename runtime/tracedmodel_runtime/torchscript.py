@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tracedmodel_api.report import Failure
-from tracedmodel_runtime.backend import Inputs, LoadedGraph, Outputs, Saved
+from tracedmodel_runtime.backend import Inputs, LoadedGraph, Outputs, Saved, Traced
 from tracedmodel_runtime.versions import installed
 
 Weights = Mapping[str, torch.Tensor]
@@ -30,34 +30,37 @@ _ALIASES = "aliases"
 class TorchScript:
     """The backend of target CPU."""
 
+    runs_here = True
+
     def versions(self) -> Mapping[str, str]:
         """Return the version of torch."""
         return installed("torch")
 
-    def trace(self, module: torch.nn.Module, example: Inputs) -> Any:
+    def trace(self, module: torch.nn.Module, example: Inputs) -> Traced:
         """Return ``module`` traced with ``torch.jit.trace``."""
         tensors = tuple(torch.from_numpy(array) for array in example)
         try:
             with torch.no_grad(), warnings.catch_warnings():
                 # The tracer warns of every shape that Python looks at; that shapes are fixed is the point here.
                 warnings.simplefilter("ignore")
-                return torch.jit.trace(module, tensors, check_trace=False)  # type: ignore[no-untyped-call]
+                traced = torch.jit.trace(module, tensors, check_trace=False)  # type: ignore[no-untyped-call]
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
             shape = "x".join(map(str, example[0].shape))
             raise Failure(
                 "TraceFailed", f"the model cannot be traced at {shape}: {_last_line(error)}"
             ) from error
+        return Traced(traced)
 
-    def save(self, traced: Any, folder: Path, weights: Path | None = None) -> Saved:
+    def save(self, traced: Traced, folder: Path, weights: Path | None = None) -> Saved:
         """Write the weights once per storage, unless ``weights`` has them, then the graph without them."""
         if weights is None:
             weights = folder / "weights.safetensors"
-            tensors, aliases = _by_storage(dict(_parameters(traced)))
+            tensors, aliases = _by_storage(dict(_parameters(traced.module)))
             # One key alone: the file's digest must not depend on the order of several.
             save_file(tensors, weights, metadata={_ALIASES: json.dumps(aliases, sort_keys=True)})
         graph = folder / "graph.pt"
         # Through memory: torch ends the whole process where the disk is full.
-        graph.write_bytes(_without_weights(traced))
+        graph.write_bytes(_without_weights(traced.module))
         return Saved(graph, weights)
 
     def weights(self, path: Path) -> Weights:
@@ -72,7 +75,10 @@ class TorchScript:
                 "LoadFailed", f"the weights cannot be loaded: {_last_line(error)}"
             ) from error
 
-    def load(self, graph: Path, weights: Weights) -> LoadedGraph:
+    def reserve(self, workers: int) -> None:
+        """Do nothing: CPUs are shared."""
+
+    def load(self, graph: Path, weights: Weights, worker: int = 0) -> LoadedGraph:  # noqa: ARG002  # any worker will do
         """Load a graph and point its parameters at the weights."""
         try:
             module = torch.jit.load(str(graph), map_location="cpu")  # type: ignore[no-untyped-call]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
+
+from tracedmodel_api.types import Target
 
 _SPINS = "5000"
 
@@ -18,6 +21,17 @@ def tune(environment: MutableMapping[str, str]) -> None:
     # neighbour ten times as fast (17 ms for 184). Not spinning at all takes three times as long alone.
     if "OMP_WAIT_POLICY" not in environment:
         environment.setdefault("GOMP_SPINCOUNT", _SPINS)
+
+
+def load_before_torch(target: Target) -> None:
+    """Import what must be there before torch.
+
+    The Neuron compiler's TensorFlow and torch each bring protocol buffers of their own; torch's are no good to
+    TensorFlow if they come first. AWS's BERT tutorial for Inf1 imports them in this order.
+    """
+    if target is Target.INF1:
+        with suppress(ImportError):
+            import_module("tensorflow")
 
 
 @contextmanager

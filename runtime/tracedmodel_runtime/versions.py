@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import PackageNotFoundError, version
+
+_BUILD = re.compile(r"\+(cpu|cu\d+)$")
 
 
 def installed(*names: str) -> dict[str, str]:
-    """Return the public version of each installed distribution; builds for CPU and CUDA count as one."""
+    """Return the version of each installed distribution; builds for CPU and CUDA count as one."""
     return {name: found for name in names if (found := _version(name))}
 
 
 def _version(name: str) -> str | None:
     try:
-        return version(name).partition("+")[0]
+        return _BUILD.sub("", version(name))
     except PackageNotFoundError:
         return None

@@ -68,11 +68,11 @@ def _bucket(graph: Graph, proved: list[Proved]) -> dict[str, Any]:
         "p99Microseconds": max(one.times.quantile(0.99) for one in proved),
         "workers": [
             {
-                "worker": number,
+                "worker": one.worker,
                 "proof": one.proof.as_json(),
                 "p50Microseconds": one.times.quantile(0.5),
                 "p99Microseconds": one.times.quantile(0.99),
             }
-            for number, one in enumerate(proved)
+            for one in proved
         ],
     }

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.canonical import sha256_hex
+from tracedmodel_api.cores import Layout, TooLarge, lay_out
 from tracedmodel_api.manifest import (
     CARD_FILE,
     FORMAT_VERSION,
@@ -23,6 +24,7 @@ from tracedmodel_api.manifest import (
 )
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import Store, blob_of
+from tracedmodel_runtime.options import CompilerOptions
 
 _FETCHES = 4
 """Blobs that are fetched side by side."""
@@ -42,6 +44,25 @@ class Artifact:
     def path(self, blob: Blob) -> Path:
         """Return the file of a blob."""
         return self.folder / blob.digest
+
+    def compiler_options(self) -> CompilerOptions | None:
+        """Return how the graphs were compiled, where their target has a compiler."""
+        settings = next(iter(self.graphs.values())).compiler
+        return CompilerOptions(settings) if settings else None
+
+    def layout(self, workers: int, cores: int) -> Layout:
+        """Return which worker holds which graphs: all on CPUs, and on ``cores`` NeuronCores what fits.
+
+        Raises Failure DeviceMemoryFull.
+        """
+        options, buckets = self.compiler_options(), list(self.graphs)
+        if options is None:
+            return Layout.everywhere(buckets, workers)
+        parameters = max(graph.parameters for graph in self.graphs.values())
+        try:
+            return lay_out(buckets, parameters, cores, options.settings.pipeline_cores)
+        except TooLarge as error:
+            raise Failure("DeviceMemoryFull", str(error)) from None
 
     def weights(self) -> dict[str, Path]:
         """Return the weights files by digest: one, however many graphs there are."""
@@ -102,6 +123,7 @@ def _demand_agreement(graph: Graph, index: Index, first: Graph) -> None:
         "task": (graph.task.value, index.task.value),
         "target": (graph.target.value, index.target.value),
         "precision": (graph.precision.value, index.precision.value),
+        "compiler": (graph.compiler, first.compiler),
         "revision": (graph.revision, index.revision),
         "files": (files, dict(index.files)),
         "inputs": (_names(graph.inputs), _names(first.inputs)),

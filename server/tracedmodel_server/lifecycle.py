@@ -141,16 +141,18 @@ class Life:
 
     async def _load(self, index: bytes, folder: Path) -> None:
         settings = self._settings
-        threads = settings.threads_per_worker()
         start = time.perf_counter()
         store = await self._in_thread(partial(Store, settings.store_url, create=False))
         target = store.index(index).target
-        self._loader = Loader(target, settings.workers, threads, _log.info)
+        self._loader = Loader(target, _log.info)
         artifact = await self._in_thread(open_artifact, index, store, folder)
         self._metrics.fetched(time.perf_counter() - start)
         _log.info("fetched", extra={"artifact": artifact.digest, "buckets": len(artifact.graphs)})
+        layout = artifact.layout(settings.workers, settings.neuron_cores)
+        threads = settings.threads_of_each(layout.workers)
         workers, language = await asyncio.gather(
-            self._loader.load(artifact), self._in_thread(Language, artifact, settings)
+            self._loader.load(artifact, layout, threads),
+            self._in_thread(Language, artifact, settings),
         )
         engine = Engine(language, workers, settings, self._metrics)
         for bucket, measured in workers.starts().items():
@@ -158,7 +160,7 @@ class Life:
         settle()
         if not self._stop.is_set():
             self._service.start(engine)
-            _log.info("ready", extra={"workers": settings.workers, "threads": threads})
+            _log.info("ready", extra={"workers": layout.workers, "threads": threads})
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Run in a thread of our own: the loop's would be waited for at its end, though a store may hang for ever."""

@@ -42,8 +42,9 @@ Reduce = Callable[[Any, Row], Row]
 
 @dataclass(frozen=True)
 class Proved:
-    """What one worker proved of one bucket, its times in microseconds, and what the start took."""
+    """What a worker proved of one bucket, its times in microseconds, and what the start took."""
 
+    worker: int
     bucket: Bucket
     proof: Proof
     times: Times
@@ -57,9 +58,12 @@ def copied(_item: Tokenized, row: Row) -> Row:
 
 
 class Model:
-    """All graphs of one worker. Every method runs in the worker's thread."""
+    """The graphs of one worker. Every method runs in the worker's thread."""
 
-    def __init__(self, artifact: Artifact, backend: Backend, weights: Mapping[str, Any]) -> None:
+    def __init__(
+        self, artifact: Artifact, backend: Backend, weights: Mapping[str, Any], worker: int = 0
+    ) -> None:
+        self.worker = worker
         self._artifact = artifact
         self._backend = backend
         self._weights = weights
@@ -77,7 +81,8 @@ class Model:
         weights = self._weights[module.weights.digest] if module.weights else None
         start = time.perf_counter()
         try:
-            self._loaded[bucket] = self._backend.load(self._artifact.path(module.graph), weights)
+            path = self._artifact.path(module.graph)
+            self._loaded[bucket] = self._backend.load(path, weights, self.worker)
         except Failure as failure:
             raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
         self._load_seconds[bucket] = time.perf_counter() - start
@@ -108,7 +113,7 @@ class Model:
         if verdict is not None:
             raise Failure("ProofFailed", f"bucket {bucket}: {verdict}")
         seconds = time.perf_counter() - start
-        return Proved(bucket, proof, times, self._load_seconds[bucket], seconds)
+        return Proved(self.worker, bucket, proof, times, self._load_seconds[bucket], seconds)
 
     def run(self, bucket: Bucket, items: Sequence[Item], reduce: Reduce = copied) -> list[Row]:
         """Return each item's outputs, reduced and copied."""

@@ -1,6 +1,6 @@
 """Which texts run together, in which bucket, and when: pure, the clock passed in.
 
-- The oldest waiting text is in every batch, so that none starves. Its length is the least that the bucket must hold.
+- The oldest waiting text that an idle worker has a bucket for is in every batch, so that none starves. Its length is the least that the bucket must hold.
 - Texts of its own sequence length join first, then longer ones that the bucket holds, then shorter ones: free slots
   cost nothing.
 - Of the buckets that is taken whose cost, with the cheapest plan for what stays behind, is least. So two texts may
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cores import Layout
 from tracedmodel_server.costs import Costs
 
 T = TypeVar("T")
@@ -57,13 +58,21 @@ class Idle:
 
 
 class BatchQueue(Generic[T]):
-    """The texts that wait for ``workers`` workers."""
+    """The texts that wait for ``workers`` workers; ``layout`` says which of them holds which bucket, if not all do."""
 
-    def __init__(self, seconds: Mapping[Bucket, float], max_delay: float, workers: int = 1) -> None:
+    def __init__(
+        self,
+        seconds: Mapping[Bucket, float],
+        max_delay: float,
+        workers: int = 1,
+        layout: Layout | None = None,
+    ) -> None:
+        layout = layout or Layout.everywhere(seconds, workers)
         self._costs = Costs(seconds)
         self._max_delay = max_delay
-        self._idle = workers
-        self.workers = workers
+        self._idle = [part.workers for part in layout.parts]
+        self._part = {b: number for number, part in enumerate(layout.parts) for b in part.buckets}
+        self.workers = layout.workers
         # By sequence length, each in order of arrival: dicts, because any of them may be cancelled.
         self._waiting: dict[int, dict[int, Entry[T]]] = {n: {} for n in self._costs.lengths}
         self._count = itertools.count()
@@ -92,9 +101,9 @@ class BatchQueue(Generic[T]):
 
     def next_action(self, now: float) -> Dispatch[T] | WaitUntil | Idle:
         """Return what to do now; a dispatch takes its texts and a worker until it is told as finished."""
-        if not self._idle or not self._waiting_count:
+        oldest = self._oldest() if self._waiting_count else None
+        if oldest is None:
             return Idle()
-        oldest = self._oldest()
         deadline = max(oldest.arrived, self._idle_since) + self._max_delay
         if now < deadline and self._more_may_come(oldest):
             return WaitUntil(deadline)
@@ -102,7 +111,7 @@ class BatchQueue(Generic[T]):
         entries = tuple(itertools.islice(self._joining(oldest, bucket), bucket.batch_size))
         for entry in entries:
             self.cancel(entry)
-        self._idle -= 1
+        self._idle[self._part[bucket]] -= 1
         self._in_flight += len(entries)
         return Dispatch(bucket, entries)
 
@@ -111,7 +120,7 @@ class BatchQueue(Generic[T]):
         # All who ask at present: those who wait, and those who are answered now and may ask again.
         self._recent = self._waiting_count + self._in_flight
         self._idle_since = now
-        self._idle += 1
+        self._idle[self._part[dispatch.bucket]] += 1
         self._in_flight -= len(dispatch.entries)
 
     def backlog_seconds(self) -> float:
@@ -121,9 +130,19 @@ class BatchQueue(Generic[T]):
         )
         return total / self.workers
 
-    def _oldest(self) -> Entry[T]:
-        heads = (next(iter(entries.values())) for entries in self._waiting.values() if entries)
-        return min(heads, key=lambda entry: entry.order)
+    def _oldest(self) -> Entry[T] | None:
+        """Return the oldest text that an idle worker has a bucket for, or None."""
+        longest = max((b.sequence_length for b in self._part if self._is_idle(b)), default=0)
+        heads = [
+            next(iter(entries.values()))
+            for length, entries in self._waiting.items()
+            if entries and length <= longest
+        ]
+        return min(heads, key=lambda entry: entry.order, default=None)
+
+    def _is_idle(self, bucket: Bucket) -> bool:
+        """Tell whether a worker that holds a bucket has nothing to do."""
+        return self._idle[self._part[bucket]] > 0
 
     def _more_may_come(self, oldest: Entry[T]) -> bool:
         """Tell whether the batch may still grow, and whether as many as last time are not here yet."""
@@ -133,9 +152,8 @@ class BatchQueue(Generic[T]):
         return self._waiting_count + self._in_flight < self._recent
 
     def _cheapest(self, oldest: Entry[T]) -> Bucket:
-        return min(
-            self._costs.buckets_from(oldest.length), key=lambda b: self._cost_with_rest(oldest, b)
-        )
+        usable = filter(self._is_idle, self._costs.buckets_from(oldest.length))
+        return min(usable, key=lambda bucket: self._cost_with_rest(oldest, bucket))
 
     def _cost_with_rest(self, oldest: Entry[T], bucket: Bucket) -> float:
         """Return the seconds of the bucket and of the cheapest plan for what it leaves behind."""

@@ -69,7 +69,7 @@ class Engine:
         self._limit = f"a batch has run for more than {settings.batch_seconds:g} seconds"
         self._metrics = metrics
         self.batcher: Batcher[Prepared, Row] = Batcher(
-            BatchQueue(workers.costs(), delay, len(workers)),
+            BatchQueue(workers.costs(), delay, layout=workers.layout),
             self._watched,
             settings.max_queued_requests,
             metrics,

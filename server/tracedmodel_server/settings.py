@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     host: str = "0.0.0.0"  # noqa: S104  # a pod serves on its own address
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    """Batches that run side by side on CPUs."""
+    neuron_cores: int = Field(default=1, ge=1, le=64)
+    """NeuronCores on Inf1: each, or each pipeline of them, is a worker."""
     threads: int | None = Field(default=None, ge=1, le=1024)
     """Threads of each worker; the default shares the available CPUs out."""
     max_delay_milliseconds: float = Field(default=2, ge=0, le=10_000)
@@ -62,9 +65,9 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "text"
     access_log: bool = False
 
-    def threads_per_worker(self) -> int:
+    def threads_of_each(self, workers: int) -> int:
         """Return the threads of each worker."""
-        return self.threads or max(1, available() // self.workers)
+        return self.threads or max(1, available() // workers)
 
     def most_bodies_bytes(self) -> int:
         """Return the bytes of all bodies together: never less than one body may have."""

@@ -86,6 +86,9 @@ STATES = {
     "a part of a chip where there are only whole ones": export_stalls(
         states.on_whole_chips, "WholeChipsOnly"
     ),
+    "graphs too large for their cores": rollout_stalls(
+        states.too_large_for_its_core, "CoresTooFew", "!NothingExported"
+    ),
     "another try after a failure for good": exports(
         lambda: states.requested(ended(failed("NotFinite"))), "ExportRunning"
     ),

@@ -31,7 +31,7 @@ class Inside(Asking):
         self.artifact = open_artifact(
             read_index(artifact.index_file, None), Store(artifact.store.url), folder
         )
-        self.loader = Loader(self.artifact.index.target, self.settings.workers, 1, lambda _: None)
+        self.loader = Loader(self.artifact.index.target, lambda _: None)
         transport = httpx.ASGITransport(self.app)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://inside")
 
@@ -43,7 +43,8 @@ class Inside(Asking):
         """Load, prove and take requests."""
 
         async def start():
-            workers = await self.loader.load(self.artifact)
+            layout = self.artifact.layout(self.settings.workers, self.settings.neuron_cores)
+            workers = await self.loader.load(self.artifact, layout, threads=1)
             language = Language(self.artifact, self.settings)
             self.service.start(Engine(language, workers, self.settings, self.metrics))
 

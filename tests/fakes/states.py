@@ -195,6 +195,12 @@ def on_whole_chips():
     return turned(World(resource({"target": "Inf1"}), settings))
 
 
+def too_large_for_its_core():
+    world = launched(target="Inf1")
+    world.finish(report(parameters=800_000_000))
+    return turned(turned(world))
+
+
 def disagreeing():
     others = report(revision="d" * 40)
     return ended(report(), others, export={"parallelism": 2})

@@ -153,6 +153,39 @@ def test_whole_chips_cannot_be_split():
     assert world.turn().problem is None
 
 
+def on_inf1(parameters, **serving):
+    world = World(resource({"target": "Inf1", "serving": serving}))
+    world.turn()
+    world.finish(report(parameters=parameters))
+    world.settle()
+    return world
+
+
+def test_graphs_that_do_not_fit_on_their_cores_are_not_rolled_out():
+    world = on_inf1(800_000_000)
+    problem = world.plan.problem
+    assert (problem.reason, problem.terminal) == ("CoresTooFew", True)
+    assert problem.message.startswith("2 graphs of 800 million weights need 2 NeuronCores")
+    assert ("Deployment", "minilm") not in world.objects
+    world.edit({"serving": {"neuronCores": 4}})
+    assert world.settle().problem is None
+    assert ("Deployment", "minilm") in world.objects
+
+
+def test_a_bucket_more_than_fits_is_refused_before_it_is_exported_and_what_serves_stays():
+    world = on_inf1(500_000_000)
+    served = world.deployment()["spec"]["template"]
+    bucket = {"batchSize": 4, "sequenceLength": 32}
+    buckets = [
+        b.model_dump(by_alias=True, exclude_none=True) for b in world.resource.spec.export.buckets
+    ]
+    world.edit({"export": {"buckets": [*buckets, bucket]}})
+    world.settle()
+    assert world.plan.problem.reason == "CoresTooFew"
+    assert len(world.jobs()) == 1
+    assert world.deployment()["spec"]["template"] == served
+
+
 def test_a_job_expires_once_its_artifact_stands_in_status_and_index():
     world = launched()
     world.finish(report())

@@ -88,11 +88,13 @@ def test_replicas_tolerate_the_taint_of_neuron_nodes_and_leave_the_choice_of_cor
     assert not [name for name in variables(rendered) if name.startswith("NEURON_RT")]
 
 
-def test_there_is_a_worker_for_each_core_or_pipeline_of_cores():
-    assert variables(deployment(inf1()))["TRACEDMODEL_WORKERS"] == "1"
-    assert variables(deployment(inf1(16)))["TRACEDMODEL_WORKERS"] == "16"
+def test_a_server_is_told_its_cores_and_makes_workers_of_them_as_its_artifact_asks():
+    for cores in (1, 16):
+        told = variables(deployment(inf1(cores)))
+        assert told["TRACEDMODEL_NEURON_CORES"] == str(cores)
+        assert "TRACEDMODEL_WORKERS" not in told
     pipeline = inf1(16, compiler={"pipelineCores": 4})
-    assert variables(deployment(pipeline))["TRACEDMODEL_WORKERS"] == "4"
+    assert variables(deployment(pipeline))["TRACEDMODEL_NEURON_CORES"] == "16"
 
 
 def test_replicas_on_cpus_ask_for_none_of_this():
@@ -100,3 +102,4 @@ def test_replicas_on_cpus_ask_for_none_of_this():
     assert not {"affinity", "tolerations", "schedulerName"} & pod(rendered).keys()
     assert set(container(rendered)["resources"]["limits"]) == {"cpu", "memory"}
     assert variables(rendered)["TRACEDMODEL_WORKERS"] == "1"
+    assert "TRACEDMODEL_NEURON_CORES" not in variables(rendered)

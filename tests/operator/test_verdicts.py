@@ -3,7 +3,7 @@
 import pytest
 
 import pods
-from resources import World, failed, report, resource
+from resources import World, failed, report, resource, row
 from states import (
     NO_NODE,
     OTHER,
@@ -23,6 +23,7 @@ from states import (
     rolling,
     turned,
 )
+from tracedmodel_api.buckets import Bucket
 
 OOM = (137, "OOMKilled")
 
@@ -107,6 +108,28 @@ def test_a_server_on_an_unknown_node_is_told_without_it():
     world = rolling()
     world.server_pod(pods.crashed(PROVED_WRONG), "")
     assert told(turned(world)) == "a server ended: bucket 1x32 is off by 0.2"
+
+
+def test_servers_that_end_alike_are_counted_by_node():
+    held = failed("CoresNotAvailable", "worker 0: NeuronCore(s) not available")
+    world = rolling()
+    world.server_pod(pods.crashed(held, times=3), "node-b")
+    world.server_pod(pods.crashed(held), "node-a")
+    world.server_pod(pods.crashed(failed("DeviceNotFound", "no driver")), "node-c")
+    assert told(turned(world)) == (
+        "a server ended on node-a and node-b 3 times: worker 0: NeuronCore(s) not available"
+    )
+    assert world.conditions()["Ready"] == "!CoresNotAvailable"
+
+
+def test_what_only_servers_can_prove_is_not_called_verified():
+    world = launched()
+    rows = tuple(
+        row(bucket, error=None, agreement=None) for bucket in (Bucket(1, 32), Bucket(8, 128))
+    )
+    world.finish(report(rows=rows))
+    world.settle()
+    assert told(world, "Exported").endswith("with 2 buckets, proved by each server on its device")
 
 
 def test_more_memory_ends_the_stall_at_once():

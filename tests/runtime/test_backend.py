@@ -13,6 +13,8 @@ def test_target_cpu_is_torchscript():
 
 
 def test_a_target_whose_libraries_are_not_here_is_refused_with_what_to_use():
-    with pytest.raises(Failure, match="target Inf1; use target CPU") as caught:
+    with pytest.raises(
+        Failure, match="torch-neuron, which is not installed: use the image for Inf1"
+    ) as caught:
         backend_for(Target.INF1)
     assert caught.value.reason.name == "BackendUnavailable"

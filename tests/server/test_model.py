@@ -18,8 +18,8 @@ class Counting:
         self.runs = 0
         self.spoil = lambda outputs: outputs
 
-    def load(self, path, weights):
-        graph = self._backend.load(path, weights)
+    def load(self, path, weights, worker):
+        graph = self._backend.load(path, weights, worker)
 
         def run(inputs):
             self.runs += 1

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cores import Layout, Part
 from tracedmodel_server.policy import BatchQueue, Dispatch, Entry, Idle, WaitUntil
 
 DELAY = 0.002
@@ -279,3 +280,72 @@ def test_every_text_is_answered_in_order_of_arrival_within_its_length(seconds, l
         left += action.entries
         queue.finished(action, now)
     assert sorted(map(id, left)) == sorted(map(id, entries))
+
+
+SHORT, LONG = Bucket(4, 32), Bucket(4, 128)
+APART = Layout((Part((SHORT,), 1), Part((LONG,), 1)))
+
+
+def a_queue_apart():
+    return BatchQueue({SHORT: 0.01, LONG: 0.04}, DELAY, layout=APART)
+
+
+def test_a_text_waits_for_a_worker_that_holds_a_bucket_for_it_and_shorter_ones_pass_it():
+    queue = a_queue_apart()
+    pushed(queue, 100)
+    assert queue.next_action(0.0).bucket == LONG
+    pushed(queue, 100, 20)
+    assert queue.next_action(DELAY).bucket == SHORT
+    assert queue.next_action(DELAY) == Idle()
+    assert len(queue) == 1
+
+
+def test_a_worker_that_is_free_takes_a_short_text_though_its_bucket_is_long():
+    queue = a_queue_apart()
+    pushed(queue, 20)
+    first = queue.next_action(0.0)
+    assert first.bucket == SHORT
+    pushed(queue, 20)
+    assert queue.next_action(DELAY).bucket == LONG
+
+
+def test_a_worker_is_given_back_to_those_who_hold_the_same():
+    queue = a_queue_apart()
+    pushed(queue, 100)
+    running = queue.next_action(0.0)
+    pushed(queue, 100)
+    assert queue.next_action(DELAY) == Idle()
+    queue.finished(running, DELAY)
+    assert queue.next_action(2 * DELAY).bucket == LONG
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 128), st.booleans()), max_size=60),
+    st.sampled_from([APART, Layout((Part((SHORT,), 2), Part((LONG,), 1)))]),
+)
+def test_every_text_is_run_once_in_a_bucket_that_holds_it_by_a_worker_that_holds_the_bucket(
+    events, layout
+):
+    queue = BatchQueue({SHORT: 0.01, LONG: 0.04}, DELAY, layout=layout)
+    room = {bucket: part.workers for part in layout.parts for bucket in part.buckets}
+    running, ran, now = [], [], 0.0
+
+    def run_all():
+        while isinstance(action := queue.next_action(now), Dispatch):
+            assert all(entry.length <= action.bucket.sequence_length for entry in action.entries)
+            running.append(action)
+            assert sum(one.bucket == action.bucket for one in running) <= room[action.bucket]
+            ran.extend(action.entries)
+
+    for length, ends in events:
+        pushed(queue, length, now=now)
+        run_all()
+        now += 2 * DELAY
+        if ends and running:
+            queue.finished(running.pop(0), now)
+    while running or len(queue):
+        now += 2 * DELAY
+        if running:
+            queue.finished(running.pop(0), now)
+        run_all()
+    assert len(ran) == len(events) == len({id(entry) for entry in ran})

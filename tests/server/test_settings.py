@@ -56,6 +56,6 @@ def test_all_bodies_together_may_take_no_less_than_one():
 
 def test_threads_are_shared_out_to_workers(monkeypatch):
     monkeypatch.setattr("tracedmodel_server.settings.available", lambda: 7)
-    assert read_settings(**NEEDED, workers=2).threads_per_worker() == 3
-    assert read_settings(**NEEDED, workers=9).threads_per_worker() == 1
-    assert read_settings(**NEEDED, threads=5).threads_per_worker() == 5
+    assert read_settings(**NEEDED).threads_of_each(2) == 3
+    assert read_settings(**NEEDED).threads_of_each(9) == 1
+    assert read_settings(**NEEDED, threads=5).threads_of_each(2) == 5

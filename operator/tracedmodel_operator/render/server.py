@@ -58,6 +58,13 @@ def _probe(path: str, period: int, patience: int) -> dict[str, Any]:
     }
 
 
+def _workers(replica: Replica) -> dict[str, str]:
+    """Return what a server has to run graphs on; how many workers NeuronCores make is for the artifact to say."""
+    if replica.cores:
+        return {"TRACEDMODEL_NEURON_CORES": str(replica.cores)}
+    return {"TRACEDMODEL_WORKERS": str(replica.workers)}
+
+
 def _variables(replica: Replica, store: StoreRef) -> dict[str, str]:
     batching, settings = replica.resource.spec.serving.batching, replica.settings
     return {
@@ -68,7 +75,7 @@ def _variables(replica: Replica, store: StoreRef) -> dict[str, str]:
         "TRACEDMODEL_CACHE_FOLDER": _BLOBS,
         "TRACEDMODEL_HOST": settings.serving_host,
         "TRACEDMODEL_PORT": str(settings.serving_port),
-        "TRACEDMODEL_WORKERS": str(replica.workers),
+        **_workers(replica),
         "TRACEDMODEL_MAX_DELAY_MILLISECONDS": str(batching.max_delay_milliseconds),
         "TRACEDMODEL_MAX_QUEUED_REQUESTS": str(batching.max_queued_requests),
         "TRACEDMODEL_DRAIN_SECONDS": str(settings.drain_seconds),

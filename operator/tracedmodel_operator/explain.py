@@ -1,0 +1,195 @@
+"""``tracedmodel explain``: what applying a manifest would export, how it fits, and the children, without doing it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tracedmodel_api import manifests
+from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cores import TooLarge, graphs_per_worker, lay_out, most_parameters
+from tracedmodel_api.report import Failure, Report, Row
+from tracedmodel_api.request import wanted_limits
+from tracedmodel_api.types import Compiler, Target, TracedModel
+from tracedmodel_operator.artifacts import compose
+from tracedmodel_operator.observe import observe
+from tracedmodel_operator.plan import Plan, make_plan
+from tracedmodel_operator.rollout import roll_out
+from tracedmodel_operator.settings import Settings, read_settings
+from tracedmodel_operator.stores import StoreRef, store_of
+
+summary = "show what applying a manifest would export and create, and how it fits on NeuronCores"
+
+_UNKNOWN = "0" * 64
+"""Stands for digests that only the export can tell."""
+Child = Mapping[str, Any]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="a TracedModel manifest; with its status, as kubectl gives it, that is looked at too",
+    )
+    parser.add_argument(
+        "--parameters",
+        metavar="NUMBER",
+        type=_parameters,
+        help="the weights of the model, such as 110e6, where no status tells them",
+    )
+    parser.epilog = (
+        "The output is YAML with comments: what the operator would be told by the environment variables "
+        "TRACEDMODEL_OPERATOR_... is read from this environment."
+    )
+
+
+def _parameters(text: str) -> int:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 1 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of weights, such as 110e6")
+    return int(number)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the explanation; raises Failure InvalidRequest for a bad manifest."""
+    settings = read_settings()
+    for number, resource in enumerate(_read(arguments.file)):
+        if number:
+            sys.stdout.write("---\n")
+        sys.stdout.write(explain(resource, settings, arguments.parameters))
+    return 0
+
+
+def _read(file: Path) -> list[TracedModel]:
+    try:
+        documents = list(manifests.read_documents(file.read_text(encoding="utf-8")))
+        return [manifests.parse(document) for document in documents]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure("InvalidRequest", f"{file} cannot be read: {error}") from None
+    except manifests.InvalidManifest as error:
+        raise Failure("InvalidRequest", "\n".join(f"{file}: {p}" for p in error.problems)) from None
+
+
+def explain(resource: TracedModel, settings: Settings, parameters: int | None = None) -> str:
+    """Return the explanation of one resource: comments, then the children as YAML."""
+    model = resource.status.model
+    known = parameters or (model.parameters if model else None)
+    plan = make_plan(resource, observe([], datetime.now(timezone.utc)), settings)
+    lines = [*_about(resource, settings), *_export(resource, plan), *_fit(resource, known)]
+    comments = "".join(f"# {line}".rstrip() + "\n" for line in lines)
+    return comments + _children(resource, plan, settings, known)
+
+
+def _about(resource: TracedModel, settings: Settings) -> Iterator[str]:
+    spec, metadata = resource.spec, resource.metadata
+    revision = f" at {spec.model.revision}" if spec.model.revision else ""
+    yield f"{metadata.namespace}/{metadata.name}: {spec.model.task.value} on {spec.target.value}"
+    yield f"model   {spec.model.source}{revision}"
+    store = store_of(resource, settings)
+    yield f"store   {store if isinstance(store, str) else store.identity}"
+    limits = wanted_limits(resource)
+    yield (
+        f"proof   error <= {limits.absolute:g} + {limits.relative:g} x largest reference, "
+        f"agreement >= {limits.min_agreement:.0%}"
+    )
+
+
+def _export(resource: TracedModel, plan: Plan) -> Iterator[str]:
+    """Say which buckets would be traced: none that the status has for the same request."""
+    export, artifact = resource.status.export, resource.status.artifact
+    same = export is not None and export.fingerprint == plan.fingerprint
+    rows = artifact.buckets if artifact and same else []
+    there = {Bucket(b.batch_size, b.sequence_length, b.target_length, b.beams) for b in rows}
+    yield ""
+    if plan.problem:
+        yield f"nothing is exported: {plan.problem.reason}: {plan.problem.message}"
+    elif resource.spec.suspend:
+        yield "nothing is exported: spec.suspend is set"
+    for bucket in resource.buckets():
+        what = "is there already" if bucket in there else "is traced"
+        yield f"bucket {bucket!s:<12} {what}"
+
+
+def _fit(resource: TracedModel, parameters: int | None) -> Iterator[str]:
+    """Say how many graphs a NeuronCore holds, and which worker would hold which."""
+    if resource.spec.target is Target.CPU:
+        return
+    buckets, serving = resource.buckets(), resource.spec.serving
+    pipeline = (resource.spec.export.compiler or Compiler()).pipeline_cores
+    cores = serving.neuron_cores or 1
+    workers = max(1, cores // pipeline)
+    yield ""
+    width = _count(pipeline, "NeuronCore")
+    yield f"a replica has {_count(cores, 'NeuronCore')}: {_count(workers, 'worker')} of {width}"
+    if parameters is None:
+        each = math.ceil(len(buckets) / workers)
+        yield (
+            f"every worker holds all {len(buckets)} graphs if the model has at most "
+            f"{most_parameters(len(buckets), pipeline) // 10**6} million weights"
+        )
+        yield (
+            "they fit at all, spread over the workers, if it has at most "
+            f"{most_parameters(each, pipeline) // 10**6} million"
+        )
+        yield "how many it has is known after the first export; or say it with --parameters"
+        return
+    held = graphs_per_worker(parameters, pipeline)
+    yield f"the model has {parameters / 1e6:.1f} million weights: a worker holds {held} of its graphs"
+    try:
+        layout = lay_out(buckets, parameters, cores, pipeline)
+    except TooLarge as error:
+        yield f"it does not fit: {error}"
+        return
+    for part in layout.parts:
+        holders = "1 worker holds" if part.workers == 1 else f"{part.workers} workers hold"
+        yield f"{holders} {', '.join(map(str, part.buckets))}"
+
+
+def _children(resource: TracedModel, plan: Plan, settings: Settings, parameters: int | None) -> str:
+    """Return the Job, and the children that would serve what it exports."""
+    store = store_of(resource, settings)
+    if isinstance(store, str):
+        return ""
+    job = _yaml("now, for the export:", plan.create)
+    serving = _serving(resource, plan.fingerprint, store, settings, parameters or 0)
+    return job + _yaml(
+        "once exported; digests that the export makes stand as zeros or follow from those:", serving
+    )
+
+
+def _serving(
+    resource: TracedModel, base: str, store: StoreRef, settings: Settings, parameters: int
+) -> tuple[Child, ...]:
+    rows = tuple(Row(bucket, _UNKNOWN, 0) for bucket in resource.buckets())
+    artifact = compose(resource, base, Report(rows, "", parameters), store)
+    nothing = observe([], datetime.now(timezone.utc))
+    return roll_out(resource, nothing, settings, artifact, artifact).create
+
+
+def _yaml(heading: str, children: tuple[Child, ...]) -> str:
+    if not children:
+        return ""
+    documents = [yaml.safe_dump(_unowned(child), sort_keys=False, width=120) for child in children]
+    return f"#\n# {heading}\n" + "".join(f"---\n{document}" for document in documents)
+
+
+def _unowned(child: Child) -> dict[str, Any]:
+    """Return a child without the owner, whose uid only a cluster knows."""
+    metadata = {k: v for k, v in child["metadata"].items() if k != "ownerReferences"}
+    return {**child, "metadata": metadata}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,42 @@
+import contextlib
+import logging
+import os
+
+from tracedmodel_runtime.overhear import heard_by_logger, heard_on_stderr
+
+
+def test_what_a_logger_says_is_heard_and_its_level_is_as_before():
+    logger = logging.getLogger("Overheard")
+    logger.setLevel(logging.ERROR)
+    with heard_by_logger("Overheard") as lines:
+        logger.info("compiled = %d", 555)
+        logger.debug("unheard")
+    logger.error("after")
+    assert lines == ["compiled = 555"]
+    assert (logger.level, logger.handlers) == (logging.ERROR, [])
+
+
+def test_what_is_written_past_python_is_heard_and_still_shown(capfd):
+    with heard_on_stderr() as lines:
+        os.write(2, b"NRT: one\nNRT: tw")
+        os.write(2, b"o\nno end")
+    os.write(2, b"after\n")
+    assert lines == ["NRT: one", "NRT: two", "no end"]
+    assert capfd.readouterr().err == "NRT: one\nNRT: two\nno endafter\n"
+
+
+def test_an_error_leaves_all_that_was_heard(capfd):
+    with contextlib.suppress(RuntimeError), heard_on_stderr() as heard:
+        os.write(2, b"why\n")
+        raise RuntimeError
+    assert heard == ["why"]
+    assert capfd.readouterr().err == "why\n"
+
+
+def test_of_very_much_the_end_is_kept(capfd):
+    with heard_on_stderr() as lines:
+        for number in range(1000):
+            os.write(2, b"%d\n" % number)
+    assert lines[-1] == "999"
+    assert len(lines) == 200
+    assert capfd.readouterr().err.count("\n") == 1000
