@@ -42,12 +42,14 @@ check_torch()
 
 from torch_neuron import experimental, jit_load_wrapper, log, op  # noqa: E402
 from torch_neuron.analyze import analyze_model  # noqa: E402
+from torch_neuron.data_parallel import DataParallel  # noqa: E402
 from torch_neuron.device import is_available  # noqa: E402
 from torch_neuron.operators import get_supported_operations  # noqa: E402
 from torch_neuron.trace import Optimization, trace  # noqa: E402
 
 __version__ = "1.13.1.2.11.13.0+emulated"
 __all__ = [
+    "DataParallel",
     "Optimization",
     "analyze_model",
     "experimental",
@@ -56,6 +58,8 @@ __all__ = [
     "trace",
 ]
 
+# A graph fuser would take seconds for the second call of each model on torch 1.13, and change how numbers round.
+torch._C._jit_set_texpr_fuser_enabled(False)  # noqa: FBT003
 op.register()
 jit_load_wrapper.install()
 log.start()

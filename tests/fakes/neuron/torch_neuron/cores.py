@@ -1,7 +1,7 @@
 """The NeuronCores of a node, as a folder that the processes on it share.
 
-The folder holds ``cores`` (how many there are), ``driver`` (the version of the kernel module) and
-``broken`` (which cores compute wrongly). A core is taken by a lock that ends with its process.
+The folder holds ``cores`` (how many there are), ``memory`` (bytes of each), ``driver`` (the version of
+the kernel module) and ``broken`` (which cores compute wrongly). A core is taken by a lock that ends with its process.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from torch_neuron.log import nrt
 LAST_DRIVER = (2, 24)
 """The last driver that knows Inf1."""
 CORE_BYTES = 2 * 2**30
-"""The memory of one core."""
+"""The memory of one core, unless the device's file ``memory`` says otherwise."""
 _GUIDE = (
     "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/nrt-troubleshoot.html"
 )
@@ -25,12 +25,10 @@ UNINITIALIZED = (
 )
 
 
-class UninitializedError(RuntimeError):
-    """The runtime cannot start; the runtime's own reason follows the general sentence."""
-
-    def __init__(self, reason: str, *, shown: bool):
-        nrt("ERROR", reason)
-        super().__init__(f"{UNINITIALIZED}\n{reason}" if shown else UNINITIALIZED)
+def uninitialized(reason: str, *, shown: bool = True) -> RuntimeError:
+    """Log why the runtime cannot start; return the error, which may show it after its general sentence."""
+    nrt("ERROR", reason)
+    return RuntimeError(f"{UNINITIALIZED}\n{reason}" if shown else UNINITIALIZED)
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,8 @@ class Taken:
     cores: tuple[int, ...]
     locks: tuple[IO[str], ...]
     broken: dict[int, str]
+    memory: int
+    """Bytes of each core."""
 
 
 def folder() -> Path | None:
@@ -52,7 +52,7 @@ def take() -> Taken:
     """Take the cores that NEURON_RT_VISIBLE_CORES or NEURON_RT_NUM_CORES ask for; all by default.
 
     Raises:
-        UninitializedError: no device, no driver for it, or too few cores are free.
+        RuntimeError: no device, no driver for it, or too few cores are free.
     """
     device = _device()
     total = int(_line(device / "cores", "4"))
@@ -63,20 +63,21 @@ def take() -> Taken:
     else:
         taken = _take_some(device, int(count) if count else None, total)
     locks = tuple(taken.values())
-    return Taken(tuple(taken), locks, _broken(device))
+    memory = int(_line(device / "memory", str(CORE_BYTES)))
+    return Taken(tuple(taken), locks, _broken(device), memory)
 
 
 def _device() -> Path:
     device = folder()
     if device is None or not device.is_dir():
-        raise UninitializedError(
+        raise uninitialized(
             "NRT:nrt_init Unable to determine Neuron Driver version. Please check "
             "aws-neuron-dkms package is installed.",
             shown=False,
         )
     driver = _line(device / "driver", "2.24.7.0")
     if tuple(int(part) for part in driver.split(".")[:2]) > LAST_DRIVER:
-        raise UninitializedError("TDRV:tdrv_get_dev_info No neuron device available", shown=True)
+        raise uninitialized("TDRV:tdrv_get_dev_info No neuron device available")
     return device
 
 
@@ -104,11 +105,10 @@ def _take_some(device: Path, count: int | None, total: int) -> dict[int, IO[str]
     return {core: free[core] for core in chosen}
 
 
-def _busy(wanted: int, available: int) -> UninitializedError:
-    return UninitializedError(
+def _busy(wanted: int, available: int) -> RuntimeError:
+    return uninitialized(
         "NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - "
         f"Requested:nc{wanted}-nc{wanted} Available:{available}",
-        shown=True,
     )
 
 
@@ -119,7 +119,7 @@ def _visible(text: str) -> list[int]:
         first, _, last = part.partition("-")
         cores.extend(range(int(first), int(last or first) + 1))
     if cores != list(range(cores[0], cores[0] + len(cores))):
-        raise UninitializedError("NRT:nrt_init Neuron cores are not contiguous", shown=True)
+        raise uninitialized("NRT:nrt_init Neuron cores are not contiguous")
     return cores
 
 

@@ -40,6 +40,8 @@ class Loaded:
     call: Callable[..., tuple[torch.Tensor, ...]]
     replicas: list[list[Core]]
     rounds: "itertools.cycle[list[Core]]"
+    any_batch: bool
+    """Whether a batch may have another size than the one that was compiled."""
 
 
 class Runtime:
@@ -87,7 +89,7 @@ class Runtime:
             self.unload(model.data_ptr())
             groups = (placement or current()).groups(self.cores, head.cores)
             self._reserve(groups, head)
-            loaded = Loaded(model, head, call, groups, itertools.cycle(groups))
+            loaded = Loaded(model, head, call, groups, itertools.cycle(groups), head.dynamic_batch)
             self._models[model.data_ptr()] = loaded
             self.loads += 1
             return loaded
@@ -108,6 +110,14 @@ class Runtime:
         with self._lock:
             return self._models.get(model.data_ptr()) or self.load(model)
 
+    def allow_any_batch(self, model: torch.Tensor, *, allowed: bool) -> bool:
+        """Split other batches into the compiled size, or no longer; say whether the model's shapes allow it."""
+        loaded = self.found(model)
+        sizes = {port.shape[:1] for port in (*loaded.head.inputs, *loaded.head.outputs)}
+        fits = len(sizes) == 1 and () not in sizes
+        loaded.any_batch = fits and allowed
+        return fits
+
     def next_cores(self, loaded: Loaded) -> list[Core]:
         """Return the cores whose turn it is."""
         with self._lock:
@@ -115,7 +125,8 @@ class Runtime:
 
     def _reserve(self, groups: list[list[Core]], head: neff.Head) -> None:
         self._occupy(groups, head, 1)
-        full = [core.number for group in groups for core in group if core.used > cores.CORE_BYTES]
+        memory = self._taken.memory if self._taken else 0
+        full = [core.number for group in groups for core in group if core.used > memory]
         if full:
             self._occupy(groups, head, -1)
             nrt("ERROR", f"TDRV:dmem_alloc Failed to alloc DEVICE memory on ND 0:NC {full[0]}")
@@ -144,23 +155,24 @@ def forward(inputs: list[torch.Tensor], model: torch.Tensor) -> list[torch.Tenso
         RuntimeError: an input is not what the model was compiled for.
     """
     loaded = runtime.found(model)
-    _check(loaded.head, inputs)
+    _check(loaded, inputs)
     with torch.no_grad():
         given = [tensor.float() if tensor.dtype == torch.float16 else tensor for tensor in inputs]
-        if loaded.head.dynamic_batch:
+        if loaded.any_batch:
             return _in_batches(loaded, given)
         return _run(loaded, given)
 
 
-def _check(head: neff.Head, inputs: list[torch.Tensor]) -> None:
+def _check(loaded: Loaded, inputs: list[torch.Tensor]) -> None:
+    head = loaded.head
     if len(inputs) != len(head.inputs):
         raise RuntimeError(
             f"neuron::forward_v2_1: {len(inputs)} inputs, the model takes {len(head.inputs)}"
         )
-    if head.dynamic_batch and len({tensor.shape[:1] for tensor in inputs}) > 1:
+    if loaded.any_batch and len({tensor.shape[:1] for tensor in inputs}) > 1:
         raise RuntimeError("neuron::forward_v2_1: Inconsistent batch sizes found on inputs")
     for i, (tensor, port) in enumerate(zip(inputs, head.inputs, strict=True)):
-        if not port.takes(tensor, any_batch=head.dynamic_batch):
+        if not port.takes(tensor, any_batch=loaded.any_batch):
             dtype = str(tensor.dtype).removeprefix("torch.")
             reason = (
                 f"neuron::forward_v2_1: input #{i} is {dtype} {list(tensor.shape)}, but the model "

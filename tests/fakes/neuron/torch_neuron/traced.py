@@ -159,10 +159,10 @@ class Traced:
                 continue
             family = {name for name in self.values if self._base(name) == base}
             for name in family:
-                makers = [self.producer[name]] if name in self.producer else []
-                for op in makers + self.consumers.get(name, []):
-                    if op.kind != "prim::Constant":
-                        self.pinned.add(op.index)
+                maker = self.producer.get(name)
+                if maker is not None and maker.kind != "prim::Constant":
+                    self.pinned.add(maker.index)
+                for op in [*filter(None, [maker]), *self.consumers.get(name, [])]:
                     if op.index > write.index:
                         op.after.add(write.index)
                     elif op.index < write.index:
