@@ -52,7 +52,10 @@ said["inferences"] = [core.inferences for core in runtime.cores]
 said["alike"] = all(torch.equal(a, answers[0][0]) for per in answers for a in per)
 said["near"] = cases.worst(loaded[0], model, example)
 
-del loaded[3]
+frozen = torch.jit.freeze(loaded[2])
+del loaded[2:]
+frozen(*example)
+said["frozen"] = runtime.loads
 said["models"] = [core.models for core in runtime.cores]
 least = torch.jit.load(PATH)
 said["least used"] = [core.models for core in runtime.cores]
@@ -92,7 +95,7 @@ said["child"] = os.read(reader, 100_000).decode()
 """
     said = neuron_pod.report(snippet, neuron_pod.environment(device))
     assert said["none"] == 0
-    assert said["loads"] == 4
+    assert said["loads"] == said["frozen"] == 4
     assert said["inferences"] == [8] * 4
     assert said["alike"]
     assert said["near"] < 8e-2

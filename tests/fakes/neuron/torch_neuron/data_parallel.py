@@ -62,7 +62,7 @@ class DataParallel(torch.nn.Module):
         return self._copies[index % len(self._copies)](*piece)
 
     def _allow_any_batch(self, *, allowed: bool) -> bool:
-        held = [model for copied in self._copies for _, model in models(copied)]
+        held = [model for copied in self._copies for model in models(copied)]
         answers = [runtime.allow_any_batch(model, allowed=allowed) for model in held]
         return all(answers)
 

@@ -50,7 +50,7 @@ def set_neuron_cores(trace: torch.jit.ScriptModule, start_nc: int = -1, nc_count
     runtime.start()
     placement = Placement(start_nc, nc_count)
     placement.check(len(runtime.cores))
-    for _, model in models(trace):
+    for model in models(trace):
         runtime.load(model, placement)
 
 

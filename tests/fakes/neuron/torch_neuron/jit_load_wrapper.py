@@ -1,7 +1,6 @@
 """``torch.jit.load``, wrapped: what is loaded goes to the device at once."""
 
 import functools
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,13 +19,13 @@ def load(*args: Any, **kwargs: Any) -> torch.jit.ScriptModule:
     from torch_neuron.runtime import runtime  # noqa: PLC0415
 
     module = adopt(plain_load(*args, **kwargs))
-    for _, model in models(module):
+    for model in models(module):
         runtime.load(model)
     return module
 
 
-def models(module: torch.nn.Module) -> Iterator[tuple[torch.jit.ScriptModule, torch.Tensor]]:
-    """Yield the compiled models of a module, each with the script module that holds it."""
+def models(module: torch.nn.Module) -> Iterator[torch.Tensor]:
+    """Yield the compiled models of a module."""
     from torch_neuron.outer import model_name  # noqa: PLC0415
 
     for part in module.modules():
@@ -34,18 +33,13 @@ def models(module: torch.nn.Module) -> Iterator[tuple[torch.jit.ScriptModule, to
             continue
         index = 0
         while part._c.hasattr(model_name(index)):
-            yield part, part._c.getattr(model_name(index))
+            yield part._c.getattr(model_name(index))
             index += 1
 
 
 def adopt(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """Free the device when a module is dropped, and let its errors say what failed."""
-    from torch_neuron.runtime import runtime  # noqa: PLC0415
-
-    held = list(models(module))
-    for part, model in held:
-        weakref.finalize(part, runtime.unload, model.data_ptr()).atexit = False
-    if held:
+    """Let the errors of a module say what failed."""
+    if any(True for _ in models(module)):
         method = module._c._get_method("forward")
         module.__dict__["forward"] = functools.partial(_explained, method)
     return module

@@ -3,6 +3,7 @@
 import itertools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -34,8 +35,6 @@ class Core:
 class Loaded:
     """A model on the device: a function and groups of cores that take turns."""
 
-    model: torch.Tensor
-    """Kept alive: its address names the model."""
     head: neff.Head
     call: Callable[..., tuple[torch.Tensor, ...]]
     replicas: list[list[Core]]
@@ -89,8 +88,9 @@ class Runtime:
             self.unload(model.data_ptr())
             groups = (placement or current()).groups(self.cores, head.cores)
             self._reserve(groups, head)
-            loaded = Loaded(model, head, call, groups, itertools.cycle(groups), head.dynamic_batch)
+            loaded = Loaded(head, call, groups, itertools.cycle(groups), head.dynamic_batch)
             self._models[model.data_ptr()] = loaded
+            weakref.finalize(model, self.unload, model.data_ptr()).atexit = False
             self.loads += 1
             return loaded
 
