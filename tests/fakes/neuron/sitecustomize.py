@@ -11,10 +11,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self) if name == "torch.neuron" else None
 
     def create_module(self, spec):  # noqa: ARG002
-        return importlib.import_module("torch_neuron")
+        module = importlib.import_module("torch_neuron")
+        self._spec = module.__spec__
+        return module
 
     def exec_module(self, module):
-        """Nothing is left to run."""
+        module.__spec__ = self._spec  # the import of torch.neuron has put its own there
 
 
 sys.meta_path.append(_Finder())

@@ -21,6 +21,15 @@ What it cannot do:
   says of it, nor that of an inference.
 - Python numbers inside an operator (a scale, an epsilon) are not rounded; tensors are. A matrix product
   adds up in fp32.
+- ``import torch.neuron`` alone works by the ``sitecustomize`` beside this package, the real one by a
+  folder in torch.
+
+What is guessed, because it is published nowhere:
+
+- The types of errors for bad arguments and for another torch; the words for a wrong shape, for an
+  operator that ``fallback=False`` meets, and for a pipeline that finds too few cores (status=9).
+- A driver newer than 2.24 leaves no device to be found; a request for n cores reads "Requested:ncn-ncn".
+- "Compiler status PASS" goes to stdout, not to the logger: it is neuron-cc that prints it.
 
 The environment sets the scene:
 
