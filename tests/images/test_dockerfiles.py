@@ -1,0 +1,203 @@
+"""What the images promise, as far as it stands in their Dockerfiles: no engine builds them here."""
+
+import fnmatch
+import re
+import shlex
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from dockerfile import read
+from resources import SETTINGS
+from tracedmodel_operator.render import pods
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = {"exporter": "export", "server": "serve"}
+FILES = [f"{part}/Dockerfile{end}" for part in COMMANDS for end in ("", ".inf1")]
+COMPILERS = {"gcc", "g++", "clang", "make", "cmake", "build-essential", "python3-dev", "neuron-cc"}
+
+each_file = pytest.mark.parametrize("name", FILES)
+each_inf1 = pytest.mark.parametrize("name", [name for name in FILES if name.endswith("inf1")])
+
+
+def part_of(name):
+    return name.partition("/")[0]
+
+
+def constraints_of(name):
+    return f"constraints/{'inf1' if name.endswith('inf1') else 'cpu'}.txt"
+
+
+def stages(name):
+    return read(ROOT / name)[1]
+
+
+def lineage(name):
+    """Return the last stage and those that it begins from: what they hold is in the image."""
+    found = stages(name)
+    by_name = {stage.name: stage for stage in found}
+    line = [found[-1]]
+    while line[-1].base in by_name:
+        line.append(by_name[line[-1].base])
+    return line
+
+
+def installed(stage_list, program):
+    """Return the words that follow ``program install``, without options."""
+    words = [
+        shlex.split(command)
+        for stage in stage_list
+        for command in stage.commands()
+        if command.startswith(f"{program} install")
+    ]
+    return [word for command in words for word in command[2:] if not word.startswith("-")]
+
+
+def pip_installs(name):
+    return [
+        shlex.split(command)
+        for stage in stages(name)
+        for command in stage.commands()
+        if command.startswith("pip install")
+    ]
+
+
+def test_every_dockerfile_is_looked_at():
+    # The operator's image has no torch, and a test of its own.
+    found = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/Dockerfile*")}
+    assert found - {"operator/Dockerfile"} == set(FILES)
+
+
+@each_file
+def test_runs_as_the_number_that_pods_run_as(name):
+    *_, user = lineage(name)[0].all("USER")
+    assert user == f"{pods.POD_SECURITY['runAsUser']}:{pods.POD_SECURITY['runAsGroup']}"
+    assert user.partition(":")[0] not in ("0", "root")
+
+
+@each_file
+def test_is_root_no_more_once_the_user_is_set(name):
+    words = [word for word, _ in lineage(name)[0].instructions]
+    assert words.count("USER") == 1
+    assert not {"COPY", "ADD"} & set(words[words.index("USER") :])
+
+
+@each_file
+def test_begins_from_a_base_with_a_version(name):
+    arguments, found = read(ROOT / name)
+    names = {stage.name for stage in found}
+    assert {stage.base for stage in found} <= names | {"${BASE}"}
+    image, _, tag = arguments["BASE"].partition(":")
+    assert image in ("python", "ubuntu")
+    assert re.match(r"\d+\.\d+", tag)
+
+
+@each_file
+def test_copies_nothing_but_what_the_build_context_has(name):
+    patterns = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    admitted = [line.removeprefix("!") for line in patterns if line.startswith("!")]
+    sources = [
+        source
+        for stage in stages(name)
+        for rest in stage.all("COPY")
+        if not rest.startswith("--from=")
+        for source in rest.split()[:-1]
+    ]
+    assert sources
+    for source in sources:
+        assert (ROOT / source).exists()
+        assert any(fnmatch.fnmatch(source, pattern) for pattern in admitted)
+
+
+@each_file
+def test_takes_nothing_but_the_environment_from_the_stage_that_made_it(name):
+    copied = [rest for stage in lineage(name) for rest in stage.all("COPY")]
+    assert copied == ["--from=build /opt/tracedmodel /opt/tracedmodel"]
+
+
+@each_file
+def test_installs_by_the_constraints_of_its_target_alone(name):
+    installs = pip_installs(name)
+    assert installs
+    for words in installs:
+        assert words[words.index("-c") + 1] == constraints_of(name)
+    assert f".[{part_of(name)}]" in installs[-1]
+
+
+@each_file
+def test_takes_torch_from_the_index_of_cpu_builds_and_from_nowhere_else(name):
+    first = pip_installs(name)[0]
+    assert first[first.index("--index-url") + 1] == "$TORCH_INDEX"
+    assert first[-1] == "torch"
+    assert "--no-deps" in first
+
+
+@each_file
+def test_has_no_build_tools(name):
+    assert not COMPILERS & set(installed(lineage(name), "apt-get"))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if part_of(name) == "server"])
+def test_a_server_has_no_compiler_at_all(name):
+    found = set(installed(stages(name), "apt-get")) | set(installed(stages(name), "pip"))
+    assert not {re.split(r"[\[=<>~!]", word)[0] for word in found} & COMPILERS
+
+
+@each_inf1
+def test_a_build_for_inf1_fails_without_the_real_torch_neuron(name):
+    neuron = next(words for words in pip_installs(name) if "torch-neuron" in words)
+    assert neuron[neuron.index("--extra-index-url") + 1] == "$NEURON_INDEX"
+    assert any("import torch_neuron" in command for command in lineage(name)[0].commands())
+
+
+def test_the_exporter_for_inf1_has_the_compiler_and_the_server_makes_sure_that_it_has_not():
+    exporter, server = (lineage(f"{part}/Dockerfile.inf1")[0].commands() for part in COMMANDS)
+    assert "neuron-cc[tensorflow]" in installed(stages("exporter/Dockerfile.inf1"), "pip")
+    assert "neuron-cc compile --help" in exporter
+    assert "! command -v neuron-cc" in server
+
+
+@each_file
+def test_starts_the_command_that_pods_start(name):
+    entrypoint = lineage(name)[0].entrypoint()
+    assert entrypoint == ["tracedmodel", COMMANDS[part_of(name)]]
+    points = distribution("tracedmodel").entry_points
+    assert entrypoint[0] in {point.name for point in points.select(group="console_scripts")}
+    assert entrypoint[1] in {point.name for point in points.select(group="tracedmodel.commands")}
+
+
+@each_file
+def test_tries_its_command_before_it_is_an_image(name):
+    last = lineage(name)[0]
+    assert last.commands()[-1] == " ".join([*last.entrypoint(), "--help"])
+    assert "pip check" in last.commands()
+
+
+@each_file
+def test_writes_to_the_scratch_volume_alone(name):
+    environment = lineage(name)[0].environment()
+    assert {environment["HOME"], environment["TMPDIR"]} == {pods.SCRATCH}
+    assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+@each_file
+def test_says_what_it_is(name):
+    labels = lineage(name)[0].labels()
+    keys = ("title", "description", "licenses", "version", "revision")
+    assert set(labels) == {f"org.opencontainers.image.{key}" for key in keys}
+    assert labels["org.opencontainers.image.version"] == "$VERSION"
+    assert all(labels.values())
+
+
+@each_file
+def test_leaves_health_to_kubernetes(name):
+    assert not any(stage.all("HEALTHCHECK") for stage in stages(name))
+
+
+@each_file
+def test_its_head_says_how_to_build_the_image_that_the_operator_starts(name):
+    settings = SETTINGS.inf1 if name.endswith("inf1") else SETTINGS.cpu
+    image = getattr(settings, f"{part_of(name)}_image").rpartition(":")[0]
+    head = (ROOT / name).read_text(encoding="utf-8").partition("\nARG")[0]
+    assert f"docker build -f {name} -t {image}:VERSION" in head
