@@ -1,0 +1,137 @@
+"""docs/inf1.md says what the code, the constraints and AWS's figures say."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+from resources import SETTINGS
+from tracedmodel_api import manifests
+from tracedmodel_api.types import Target
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "inf1.md").read_text(encoding="utf-8")
+
+
+def table(first_cell):
+    """Return the rows of the table whose head begins with a cell."""
+    lines = PAGE[PAGE.index(f"| {first_cell} |") :].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def blocks():
+    """Return every YAML document of the page, by its kind."""
+    texts = re.findall(r"^( *)```yaml\n(.*?)^\1```", PAGE, re.MULTILINE | re.DOTALL)
+    documents = [
+        document for _, text in texts for document in yaml.safe_load_all(textwrap.dedent(text))
+    ]
+    return {document.get("kind", "tags"): document for document in documents}
+
+
+def tolerated():
+    return {(one["key"], one["effect"]) for one in SETTINGS.inf1.tolerations}
+
+
+def test_every_block_is_yaml_of_a_kind_that_it_speaks_of():
+    assert set(blocks()) == {"EC2NodeClass", "NodePool", "ClusterConfig", "tags", "Pod"}
+
+
+def test_karpenter_makes_nodes_that_serving_pods_may_run_on():
+    pool, node_class = blocks()["NodePool"], blocks()["EC2NodeClass"]
+    spec = pool["spec"]["template"]["spec"]
+    assert spec["nodeClassRef"]["name"] == node_class["metadata"]["name"]
+    assert {(taint["key"], taint["effect"]) for taint in spec["taints"]} <= tolerated()
+    wanted = {one["key"]: one["values"] for one in spec["requirements"]}
+    assert set(wanted["node.kubernetes.io/instance-type"]) <= set(SETTINGS.inf1.instance_types)
+    assert wanted["kubernetes.io/arch"] == ["amd64"]
+
+
+def test_node_groups_have_nodes_that_serving_pods_may_run_on():
+    (group,) = blocks()["ClusterConfig"]["managedNodeGroups"]
+    assert {(taint["key"], taint["effect"]) for taint in group["taints"]} <= tolerated()
+    assert set(group["instanceTypes"]) <= set(SETTINGS.inf1.instance_types)
+
+
+def test_cluster_autoscaler_is_told_of_what_serving_pods_ask_for():
+    tags, (group,) = blocks()["tags"], blocks()["ClusterConfig"]["managedNodeGroups"]
+    prefix = "k8s.io/cluster-autoscaler/node-template"
+    (taint,) = group["taints"]
+    assert tags == {
+        f"{prefix}/resources/{SETTINGS.neuron_resource}": "4",
+        f"{prefix}/taint/{taint['key']}": f"{taint['value']}:{taint['effect']}",
+        f"{prefix}/label/node.kubernetes.io/instance-type": group["instanceTypes"][0],
+    }
+
+
+def test_the_first_check_runs_the_server_s_image_on_a_core():
+    spec = blocks()["Pod"]["spec"]
+    (container,) = spec["containers"]
+    assert container["image"].partition(":")[0] == SETTINGS.inf1.server_image.partition(":")[0]
+    assert container["resources"]["limits"] == {SETTINGS.neuron_resource: "1"}
+    assert {(one["key"], one["effect"]) for one in spec["tolerations"]} == tolerated()
+    compile(container["command"][2], "command", "exec")
+
+
+def test_names_the_versions_that_are_pinned():
+    pins = (ROOT / "constraints" / "inf1.txt").read_text(encoding="utf-8")
+    versions = dict(re.findall(r"^([\w-]+)==(\S+)$", pins, re.MULTILINE))
+    for what, version, _ in table("what"):
+        names = what.split(", ")
+        if versions.keys() >= set(names):
+            assert version == ", ".join(versions[name] for name in names)
+    assert {row[0] for row in table("what")} >= {"torch-neuron", "neuron-cc", "torch"}
+
+
+def test_counts_buckets_by_the_rule_that_it_gives():
+    rows = table("model | weights, million")
+    assert len(rows) == 6
+    for _, millions, buckets in rows:
+        assert int(buckets) == round(1e9 / (float(millions) * 1e6))
+
+
+def test_counts_prices_by_the_formula_that_it_gives():
+    rows = table("model | batch")
+    on_demand = {row[0]: float(row[5]) for row in table("instance")}["inf1.xlarge"]
+    assert len(rows) == 4
+    for _, _, throughput, _, _, demanded, reserved in rows:
+        hours = 1e6 / float(throughput) / 3600
+        assert (float(demanded), float(reserved)) == (
+            round(hours * on_demand, 3),
+            round(hours * 0.110, 3),
+        )
+
+
+def test_sizes_every_instance_type_that_serving_pods_run_on():
+    assert [row[0] for row in table("instance")] == SETTINGS.inf1.instance_types
+
+
+def test_every_text_of_an_error_has_a_reason_a_meaning_and_a_remedy():
+    rows = table("text")
+    assert len(rows) > 15
+    for row in rows:
+        assert len(row) == 4
+        assert all(row)
+        assert re.fullmatch(r"`[A-Z]\w+`", row[1])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
+def test_every_example_is_a_good_manifest(path):
+    for document in manifests.read_documents(path.read_text(encoding="utf-8")):
+        manifests.parse(document)
+
+
+def test_the_example_that_it_applies_is_for_inf1():
+    (name,) = set(re.findall(r"examples/\S+\.yaml", PAGE))
+    (document,) = manifests.read_documents((ROOT / name).read_text(encoding="utf-8"))
+    resource = manifests.parse(document)
+    assert resource.spec.target is Target.INF1
+    assert PAGE.count(f"tm {resource.metadata.name}") >= 3
+
+
+def test_the_files_and_settings_that_it_names_are_there():
+    for name in re.findall(r"`((?:exporter|server|constraints)/[\w./]+)`", PAGE):
+        assert (ROOT / name).is_file()
+    for name in re.findall(r"TRACEDMODEL_OPERATOR_(\w+)", PAGE):
+        assert name.lower() in type(SETTINGS).model_fields
