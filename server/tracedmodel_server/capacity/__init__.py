@@ -1,0 +1,1 @@
+"""How many instances a model needs for its traffic: the server's own batching, simulated."""

@@ -1,0 +1,51 @@
+"""docs/capacity.md shows what the commands write."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from capacity_plans import output
+from tracedmodel_server.capacity.calibrate import ROWS, fit
+from tracedmodel_server.capacity.judge import leave_one_out
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+COMMANDS = [n for n, block in enumerate(BLOCKS) if block.startswith("tracedmodel plan-capacity ")]
+
+
+def test_the_page_has_examples():
+    assert len(COMMANDS) == 4
+
+
+@pytest.mark.parametrize("number", COMMANDS)
+def test_an_example_writes_what_the_page_shows(number, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert output(capsys, *BLOCKS[number].split()[2:]) == BLOCKS[number + 1]
+
+
+def test_the_table_of_rows_is_what_the_judge_finds():
+    (table,) = (block for block in BLOCKS if block.startswith("row "))
+    shown = [re.split(r" {2,}", line.strip()) for line in table.splitlines()[1:]]
+    expected = [
+        [
+            one.row.name,
+            str(one.row.batch),
+            f"{one.row.models}x{one.row.workers}",
+            f"{one.row.texts_per_second:.1f}",
+            f"{one.texts_per_second:.1f}",
+            f"{one.throughput_error:+.1%}",
+            f"{one.row.p50 * 1e3:.1f}",
+            f"{one.p50 * 1e3:.1f}",
+            f"{one.p50_error:+.1%}",
+        ]
+        for one in leave_one_out()
+    ]
+    assert shown == expected
+
+
+def test_the_fitted_numbers_are_those_of_the_page():
+    model = fit(ROWS)
+    assert f"(fitted, {model.overhead * 1e3:.2f} ms)" in PAGE
+    assert f"(fitted, {model.rate / 1e12:.1f} TFLOP/s" in PAGE
