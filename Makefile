@@ -67,6 +67,9 @@ bench: $(VENV)/.run ## Measure exporter, store and server against plain scripts
 bench-operator: $(VENV)/.dev ## Measure the operator on the tests' API server; CLUSTER=1: on that of $$KUBECONFIG
 	PYTHONPATH=tests/fakes $(BIN)/python benchmarks/operating.py $(if $(CLUSTER),--cluster)
 
+bench-capacity: $(VENV)/.run ## Judge the capacity model by AWS's published rows, each predicted from the others
+	$(BIN)/python benchmarks/capacity.py
+
 coverage: $(VENV)/.dev ## Run the tests and show which lines and branches none of them reaches
 	$(BIN)/python -m pytest -n $${JOBS:-2} --cov --cov-report=term-missing:skip-covered
 
@@ -87,4 +90,4 @@ generate: $(VENV)/.run ## Write the generated files anew
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator coverage verify format generate clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format generate clean
