@@ -101,8 +101,11 @@ def bound_files(count):
 
 
 @contextlib.contextmanager
-def starting(artifact, folder, program=PROGRAM, files=None, **settings):
-    """Start a server on a free port; ``settings`` go into its environment, ``files`` bounds how many it may open."""
+def starting(artifact, folder, program=PROGRAM, files=None, pod=None, **settings):
+    """Start a server on a free port; ``settings`` go into its environment, ``files`` bounds how many it may open.
+
+    ``pod`` is the environment that it has otherwise.
+    """
     report, log = folder / "report.json", folder / "serve.log"
     chosen = {
         "model_name": MODEL,
@@ -120,7 +123,7 @@ def starting(artifact, folder, program=PROGRAM, files=None, **settings):
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", *program],
-            env={**os.environ, **variables},
+            env={**(pod or os.environ), **variables},
             stderr=errors,
             preexec_fn=files and functools.partial(bound_files, files),  # noqa: PLW1509  # one thread
         )
