@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import kopf
@@ -23,6 +23,8 @@ _PAGE = 50
 """kopf lists all kinds at a time, and holds a page of each."""
 _IDLE_SECONDS = 0.02
 """How long kopf keeps a task, and with it the last object that it was told of, for each of thousands."""
+_ENDING_SECONDS = 15.0
+"""How long kopf may take to end its tasks; it gives those that hang five seconds itself."""
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 60.0
 
@@ -82,7 +84,25 @@ async def watch(
         stop_flag=stop,
     )
     take_signals()
-    await kopf.run_tasks(tasks, ignored=older)
+    running = asyncio.ensure_future(kopf.run_tasks(tasks, ignored=older))
+    try:
+        await _until_over(running, tasks)
+    finally:
+        running.cancel()
+
+
+async def _until_over(running: asyncio.Future[None], tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait for kopf to end; once one of its own tasks did, not for ever for the others.
+
+    They may wait for each other: a watch that wants to log in anew, and whoever would have let it in.
+    """
+    await asyncio.wait([running, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([running], timeout=_ENDING_SECONDS)
+    if running.done():
+        running.result()
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.result()
 
 
 def _registry(intake: Intake) -> kopf.OperatorRegistry:
