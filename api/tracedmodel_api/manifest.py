@@ -67,7 +67,8 @@ class Shape(Document):
         return Bucket(self.batch_size, self.sequence_length, self.target_length, self.beams)
 
 
-Axis = Literal["batch", "sequence", "label", "vocabulary", "embedding"]
+Axis = Literal["batch", "beam", "sequence", "label", "vocabulary", "embedding"]
+"""``beam`` counts the beams of all texts of a batch."""
 
 
 class TensorSpec(Document):
@@ -229,6 +230,26 @@ class Index(Document):
 Scoring = Literal["softmax", "sigmoid", "identity"]
 """How logits become scores: labels exclude each other, are judged one by one, or are numbers to be told."""
 
+Attainable = Literal["running", "candidates"]
+"""By which beams a search judges whether going on can pay: those that go on, or, in transformers below 4.50, all."""
+
+
+class Generation(Document):
+    """How a model's answers are searched for: what its generation config says, and transformers makes of it."""
+
+    start_token_id: int
+    eos_token_ids: tuple[int, ...] = Field(min_length=1)
+    pad_token_id: int
+    banned_token_ids: tuple[int, ...] = ()
+    forced_first_token_id: int | None = None
+    forced_last_token_ids: tuple[int, ...] = ()
+    """Tokens of which the last place of an answer has one, if the answer is that long."""
+    length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False
+    renormalized: bool = False
+    """Whether probabilities are made to sum to 1 once more after tokens were banned."""
+    attainable: Attainable = "running"
+
 
 class ModelCard(Document):
     """What a server must know of the model beside graphs and tokenizer; stored as ``model.json``."""
@@ -247,7 +268,10 @@ class ModelCard(Document):
     normalized: bool = False
     embedding_size: int | None = None
     scoring: Scoring | None = None
+    generation: Generation | None = None
 
 
 TOKENIZER_FILE = "tokenizer.json"
+TARGET_TOKENIZER_FILE = "target-tokenizer.json"
+"""Where the source's pieces have no ids of their own: the ids that both languages share, and how they are decoded."""
 CARD_FILE = "model.json"
