@@ -80,10 +80,13 @@ class TensorSpec(Document):
     axes: tuple[Axis, ...]
 
 
+ModuleName = Literal["main", "encoder", "decoder"]
+
+
 class Module(Document):
     """One traced module of a graph: its file, and the weights that it shares, if they are kept apart."""
 
-    name: Literal["main", "encoder", "decoder"]
+    name: ModuleName
     graph: Blob
     weights: Blob | None = None
 

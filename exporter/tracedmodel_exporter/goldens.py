@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
 import tokenizers
@@ -33,7 +34,23 @@ def golden_batches(
     InvalidRequest for a bucket that is too short for any text. ``words`` spares finding :func:`words_of` the tokenizer.
     """
     draw = np.random.default_rng(seed)
-    writer = _Writer(tokenizer, card, draw, words_of(tokenizer) if words is None else words)
+    chosen = words_of(tokenizer) if words is None else words
+    return batches_by(_Writer(tokenizer, card, draw, chosen), bucket)
+
+
+class Writer(Protocol):
+    """Writes texts that have a wanted number of tokens, special ones included."""
+
+    draw: np.random.Generator
+    shortest: int
+
+    def encode(self, length: int) -> Encoding:
+        """Return a text of ``length`` tokens."""
+        ...
+
+
+def batches_by(writer: Writer, bucket: Bucket) -> list[list[Encoding]]:
+    """Return the batches of :func:`golden_batches`, written by ``writer``."""
     if bucket.sequence_length < writer.shortest:
         message = f"bucket {bucket}: the shortest text takes {writer.shortest} tokens"
         raise Failure("InvalidRequest", message)
@@ -50,7 +67,7 @@ def words_of(tokenizer: tokenizers.Tokenizer) -> list[int]:
     return words
 
 
-def _lengths(bucket: Bucket, writer: _Writer) -> Iterator[list[int]]:
+def _lengths(bucket: Bucket, writer: Writer) -> Iterator[list[int]]:
     """Yield the wanted lengths of each batch's rows."""
     rows, longest = bucket.batch_size, bucket.sequence_length
     yield [longest] * rows

@@ -13,7 +13,7 @@ import torch
 import transformers
 from torch import nn
 
-from tracedmodel_api.manifest import FORMAT_VERSION, ModelCard, Scoring
+from tracedmodel_api.manifest import FORMAT_VERSION, TOKENIZER_FILE, ModelCard, Scoring
 from tracedmodel_api.report import Failure
 from tracedmodel_api.types import Precision, Target, Task
 from tracedmodel_exporter.architecture import (
@@ -39,6 +39,10 @@ class Loaded:
     width: int
     parameters: int
 
+    def tokenizers(self) -> dict[str, tokenizers.Tokenizer]:
+        """Return what servers need to read texts, by file name."""
+        return {TOKENIZER_FILE: self.tokenizer}
+
 
 def load(folder: Path, task: Task, precision: Precision, target: Target = Target.CPU) -> Loaded:
     """Load the model for a task. Weights come from safetensors alone, and no code of the model's is run.
@@ -51,14 +55,14 @@ def load(folder: Path, task: Task, precision: Precision, target: Target = Target
     spec = TASKS.get(task)
     if spec is None:
         raise Failure("UnsupportedTask", f"task {task.value} cannot be exported yet")
-    config = _config(folder)
+    config = read_config(folder)
     with reading(folder):
         pooling = read_pooling(folder) if task is Task.FEATURE_EXTRACTION else None
     wrapped = read_tokenizer(folder)
     tokenizer = plain(wrapped)
-    attention = "sdpa" if target is Target.CPU else "eager"
+    attention = attention_on(target)
     model = _model(folder, config, task, spec, attention)
-    _demand_embeddings(model, tokenizer)
+    demand_embeddings(model, tokenizer)
     names = _input_names(model, config, wrapped)
     card = _card(model, config, task, wrapped, names=names, pooling=pooling)
     reference = _wrap(model, names, pooling, spec)
@@ -70,7 +74,8 @@ def load(folder: Path, task: Task, precision: Precision, target: Target = Target
     return Loaded(reference, module, tokenizer, card, _width(card, config), parameters)
 
 
-def _config(folder: Path) -> Any:
+def read_config(folder: Path) -> Any:
+    """Return the config of a model whose type transformers knows; raises Failure RemoteCodeRequired or UnsupportedTask."""
     with reading(folder):
         raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         kind = raw.get("model_type")
@@ -94,12 +99,7 @@ def _model(folder: Path, config: Any, task: Task, spec: TaskSpec, attention: str
     demand_encoder(config)
     demand_head(config, task, spec)
     loader = getattr(transformers, spec.auto_class)
-    with reading(folder):
-        try:
-            model, info = _from_pretrained(loader, folder, config, attention)
-        except (ValueError, ImportError):
-            # Some architectures have no sdpa, torch 1.13 neither; it is the faster one on CPUs where there is a choice.
-            model, info = _from_pretrained(loader, folder, config, "eager")
+    model, info = from_pretrained(loader, folder, config, attention)
     demand_text(model, config)
     unused = ".pooler." if task is Task.FEATURE_EXTRACTION else None
     missing = [n for n in info["missing_keys"] if unused is None or unused not in f".{n}"]
@@ -116,6 +116,24 @@ def _model(folder: Path, config: Any, task: Task, spec: TaskSpec, attention: str
     return result
 
 
+def attention_on(target: Target) -> str:
+    """Return which of transformers' implementations of attention is traced: the faster one on CPUs.
+
+    The Neuron compiler knows its parts, and not the one operator that stands for them.
+    """
+    return "sdpa" if target is Target.CPU else "eager"
+
+
+def from_pretrained(loader: Any, folder: Path, config: Any, attention: str) -> Any:
+    """Return a model of safetensors alone, and transformers' loading info; raises Failure InvalidModelFiles."""
+    with reading(folder):
+        try:
+            return _from_pretrained(loader, folder, config, attention)
+        except (ValueError, ImportError):
+            # Some architectures have no sdpa, torch 1.13 neither.
+            return _from_pretrained(loader, folder, config, "eager")
+
+
 def _from_pretrained(loader: Any, folder: Path, config: Any, attention: str) -> Any:
     return loader.from_pretrained(
         folder,
@@ -128,7 +146,7 @@ def _from_pretrained(loader: Any, folder: Path, config: Any, attention: str) -> 
     )
 
 
-def _demand_embeddings(model: Any, tokenizer: tokenizers.Tokenizer) -> None:
+def demand_embeddings(model: Any, tokenizer: tokenizers.Tokenizer) -> None:
     """Refuse a tokenizer that writes tokens which the model has no embedding for."""
     largest = max(tokenizer.get_vocab().values())
     rows = model.get_input_embeddings().num_embeddings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracedmodel_api.manifest import CARD_FILE, TOKENIZER_FILE, Blob, Module
+from tracedmodel_api.manifest import CARD_FILE, Blob, Module, ModuleName
 from tracedmodel_api.store import Store
 from tracedmodel_exporter.load import Loaded
 from tracedmodel_runtime.backend import Saved
@@ -19,10 +19,10 @@ class Shelf:
         self._weights: dict[Path, Blob] = {}
         self._files: dict[str, Blob] = {}
 
-    def module(self, saved: Saved) -> Module:
+    def module(self, name: ModuleName, saved: Saved) -> Module:
         """Store a traced module and return what its manifest says of it."""
         weights = self._shared(saved.weights) if saved.weights else None
-        return Module(name="main", graph=self.store.put_file(saved.graph), weights=weights)
+        return Module(name=name, graph=self.store.put_file(saved.graph), weights=weights)
 
     def _shared(self, path: Path) -> Blob:
         if path not in self._weights:
@@ -33,6 +33,7 @@ class Shelf:
         """Store what servers read beside the graphs, and return it by name."""
         if not self._files:
             card = self.store.put(self._model.card.to_bytes())
-            tokenizer = self.store.put(self._model.tokenizer.to_str().encode())
-            self._files = {CARD_FILE: card, TOKENIZER_FILE: tokenizer}
+            self._files = {CARD_FILE: card}
+            for name, tokenizer in self._model.tokenizers().items():
+                self._files[name] = self.store.put(tokenizer.to_str().encode())
         return self._files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -18,25 +19,19 @@ from tracedmodel_api.manifest import (
     Benchmark,
     Golden,
     Graph,
+    ModuleName,
     Proof,
     Shape,
-    TensorSpec,
 )
 from tracedmodel_api.report import Failure
 from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.store import Store
-from tracedmodel_exporter.goldens import SEED, golden_batches, words_of
-from tracedmodel_exporter.load import Loaded, load
+from tracedmodel_exporter.goldens import SEED
 from tracedmodel_exporter.progress import Progress
 from tracedmodel_exporter.publish import Shelf
-from tracedmodel_exporter.tasks import TASKS
-from tracedmodel_exporter.verify import Run, demand, eager, on_batches
-from tracedmodel_runtime.backend import Backend, Inputs, LoadedGraph, Saved, Traced
-from tracedmodel_runtime.golden import SAMPLING, Recording, compare, record
-from tracedmodel_runtime.padding import PadIds, pad
-from tracedmodel_runtime.timing import measure
-
-_MEASURING_SECONDS = 2.0
+from tracedmodel_exporter.recipes import Batches, Graphs, Recipe, Recorded, recipe_for
+from tracedmodel_exporter.verify import demand
+from tracedmodel_runtime.backend import Backend, LoadedGraph, Saved, Traced
 
 
 @dataclass(frozen=True)
@@ -50,11 +45,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class _Made:
-    """A graph on disk, its golden data, and what it proved if it can be run here."""
+    """A graph on disk, its modules' files, its golden data, and what it proved if it can be run here."""
 
-    saved: Saved
+    saved: Mapping[ModuleName, Saved]
     compiled_percent: int | None
-    recording: Recording
+    recording: Recorded
     proof: Proof | None = None
     benchmark: Benchmark | None = None
 
@@ -83,14 +78,15 @@ class Tracer:
         self._progress = progress
         self._weights: _Weights | None = None
         with progress.step("model", "load"):
-            self._model: Loaded = load(folder, request.task, request.precision, request.target)
-        self._words = words_of(self._model.tokenizer)
-        self._shelf = Shelf(store, self._model)
+            self._recipe: Recipe = recipe_for(
+                folder, request.task, request.precision, request.target
+            )
+        self._shelf = Shelf(store, self._recipe.model)
         self._check_lengths()
 
     def _check_lengths(self) -> None:
         """Refuse buckets that are longer than the model's positions, before the first is traced."""
-        limit = self._model.card.max_length
+        limit = self._recipe.model.card.max_length
         for shape in self._request.buckets:
             if shape.sequence_length > limit:
                 message = f"bucket {shape.bucket()}: the model has positions for {limit} tokens"
@@ -103,49 +99,44 @@ class Tracer:
             return self._export(bucket, origin, Path(folder))
 
     def _export(self, bucket: Bucket, origin: Origin, folder: Path) -> Graph:
-        card = self._model.card
-        outputs = TASKS[card.task].output_specs(bucket, self._model.width)
-        batches = golden_batches(self._model.tokenizer, card, bucket, SEED, self._words)
-        full = pad(batches[0], bucket, card.inputs, PadIds(card.pad_token_id, card.pad_type_id))
+        recipe = self._recipe
+        batches = recipe.batches(bucket)
         with self._step(bucket, "trace"):
-            traced = self._backend.trace(self._model.module, full)
-        for note in traced.notes:
-            self._progress.say(f"{bucket}: {note}")
+            traced = {
+                name: self._backend.trace(module, example)
+                for name, (module, example) in recipe.modules(bucket, batches).items()
+            }
+        for name, one in traced.items():
+            for note in one.notes:
+                self._progress.say(f"{bucket} {name}: {note}")
         with self._step(bucket, "save"):
-            saved = self._save(traced, folder)
-        reference = eager(self._model.reference)
+            saved = {name: self._save(one, folder / name) for name, one in traced.items()}
         with self._step(bucket, "record"):
-            recording = record(batches, outputs, on_batches(reference, card, bucket), SEED)
-        made = _Made(saved, traced.compiled_percent, recording)
+            recording = recipe.record(bucket, batches)
+        made = _Made(saved, _least(traced), recording)
         if self._backend.runs_here:
-            made = self._prove(bucket, made, outputs, reference, full)
+            made = self._prove(bucket, batches, made)
         with self._step(bucket, "publish"):
-            return self._publish(bucket, origin, outputs, made)
+            return self._publish(bucket, origin, made)
 
-    def _prove(
-        self,
-        bucket: Bucket,
-        made: _Made,
-        outputs: tuple[TensorSpec, ...],
-        reference: Run,
-        full: Inputs,
-    ) -> _Made:
+    def _prove(self, bucket: Bucket, batches: Batches, made: _Made) -> _Made:
         """Prove and measure what was saved, as a server would load it."""
         with self._step(bucket, "reopen"):
-            reopened = self._reopen(made.saved)
+            reopened = {name: self._reopen(one) for name, one in made.saved.items()}
         with self._step(bucket, "verify"):
-            proof = compare(made.recording, outputs, on_batches(reopened, self._model.card, bucket))
+            proof = self._recipe.compare(bucket, made.recording, reopened)
             demand(self._request.limits, proof, bucket)
         with self._step(bucket, "benchmark"):
-            benchmark = self._measure(reopened, reference, full)
+            benchmark = self._measure(bucket, batches, reopened)
         return replace(made, proof=proof, benchmark=benchmark)
 
     def _save(self, traced: Traced, folder: Path) -> Saved:
         """Write a graph, and the weights with the first."""
+        folder.mkdir()
         known = self._weights
         saved = self._backend.save(traced, folder, known.path if known else None)
         if known is None and saved.weights is not None:
-            path = saved.weights.rename(folder.parent / saved.weights.name)
+            path = saved.weights.rename(folder.parent.parent / saved.weights.name)
             self._weights = _Weights(path, self._backend.weights(path))
             saved = Saved(saved.graph, path)
         return saved
@@ -157,12 +148,10 @@ class Tracer:
     def _step(self, bucket: Bucket, name: str) -> AbstractContextManager[None]:
         return self._progress.step(str(bucket), name)
 
-    def _measure(self, traced: Run, reference: Run, inputs: Inputs) -> Benchmark | None:
+    def _measure(self, bucket: Bucket, batches: Batches, graphs: Graphs) -> Benchmark | None:
         if not self._request.benchmark:
             return None
-        times, before = measure(
-            lambda: traced(inputs), lambda: reference(inputs), seconds=_MEASURING_SECONDS
-        )
+        times, before = self._recipe.measure(bucket, batches, graphs)
         return Benchmark(
             p50_microseconds=times.quantile(0.5),
             p99_microseconds=times.quantile(0.99),
@@ -171,14 +160,8 @@ class Tracer:
             threads=torch.get_num_threads(),
         )
 
-    def _publish(
-        self,
-        bucket: Bucket,
-        origin: Origin,
-        outputs: tuple[TensorSpec, ...],
-        made: _Made,
-    ) -> Graph:
-        request, card = self._request, self._model.card
+    def _publish(self, bucket: Bucket, origin: Origin, made: _Made) -> Graph:
+        request, recipe = self._request, self._recipe
         golden = self._shelf.store.put(made.recording.to_bytes())
         graph = Graph(
             format_version=FORMAT_VERSION,
@@ -189,17 +172,20 @@ class Tracer:
             precision=request.precision,
             compiler=request.compiler,
             bucket=Shape.of(bucket),
-            modules=(self._shelf.module(made.saved),),
-            inputs=_input_specs(card.inputs, bucket),
-            outputs=outputs,
+            modules=tuple(self._shelf.module(*one) for one in made.saved.items()),
+            inputs=recipe.inputs(bucket),
+            outputs=recipe.outputs(bucket),
             files=self._shelf.files(),
             golden=Golden(
-                blob=golden, seed=SEED, batches=len(made.recording.batches), sampling=SAMPLING
+                blob=golden,
+                seed=SEED,
+                batches=len(made.recording.batches),
+                sampling=recipe.sampling,
             ),
             proof=made.proof,
             benchmark=made.benchmark,
             compiled_percent=made.compiled_percent,
-            parameters=self._model.parameters,
+            parameters=recipe.model.parameters,
             versions=origin.versions,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             created_by=f"tracedmodel {__version__}",
@@ -207,9 +193,7 @@ class Tracer:
         return self._shelf.store.publish(graph)
 
 
-def _input_specs(names: tuple[str, ...], bucket: Bucket) -> tuple[TensorSpec, ...]:
-    shape = (bucket.batch_size, bucket.sequence_length)
-    return tuple(
-        TensorSpec(name=name, dtype="int64", shape=shape, axes=("batch", "sequence"))
-        for name in names
-    )
+def _least(traced: Mapping[ModuleName, Traced]) -> int | None:
+    """Return the compiled percentage of the module of which least was compiled."""
+    found = (one.compiled_percent for one in traced.values())
+    return min((percent for percent in found if percent is not None), default=None)

@@ -14,7 +14,7 @@ from tracedmodel_api.manifest import CompilerSettings
 from tracedmodel_api.types import Target
 from tracedmodel_runtime.options import CompilerOptions
 
-Inputs = Sequence[NDArray[np.int64]]
+Inputs = Sequence[NDArray[np.int64] | NDArray[np.float32]]
 Outputs = tuple[NDArray[np.float32], ...]
 
 
@@ -39,7 +39,7 @@ class LoadedGraph(Protocol):
     """A graph that is ready to run at its bucket's shape."""
 
     def __call__(self, inputs: Inputs) -> Outputs:
-        """Return the outputs, float32, for int64 inputs in forward order."""
+        """Return the outputs, float32, for inputs in forward order: tokens int64, hidden states float32."""
         ...
 
 

@@ -14,8 +14,9 @@ and of output number i at most a MiB of samples:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,10 @@ class Recording:
 
     def to_bytes(self) -> bytes:
         """Return the golden file."""
+        return save(self.tensors())
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """Return what the golden file holds, by name."""
         rows = [row for batch in self.batches for row in batch]
         width = max(len(batch) for batch in self.batches)
         lengths = np.zeros((len(self.batches), width), np.int32)
@@ -68,12 +73,16 @@ class Recording:
         for number, sample in enumerate(self.samples):
             for name in ("where", "columns", "values", "top"):
                 tensors[f"{number}.{name}"] = np.ascontiguousarray(getattr(sample, name))
-        return save(tensors)
+        return tensors
 
     @classmethod
     def parse(cls, data: bytes) -> Recording:
         """Return the recording in a golden file."""
-        tensors = load(data)
+        return cls.of(load(data))
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, NDArray[Any]]) -> Recording:
+        """Return the recording that :meth:`tensors` describes."""
         count = sum(name.endswith(".where") for name in tensors)
         samples = (
             Samples(
@@ -84,7 +93,7 @@ class Recording:
         return cls(_rows(tensors), tuple(samples))
 
 
-def _rows(tensors: dict[str, NDArray[np.generic]]) -> tuple[tuple[Encoding, ...], ...]:
+def _rows(tensors: Mapping[str, NDArray[Any]]) -> tuple[tuple[Encoding, ...], ...]:
     ids, types = tensors["ids"].tolist(), tensors["types"].tolist()
     batches, start = [], 0
     for lengths in tensors["lengths"].tolist():

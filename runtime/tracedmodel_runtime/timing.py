@@ -29,9 +29,13 @@ class Times:
 
 
 class Stopwatch:
-    """Times runs that are done for another reason, such as a proof, and as many more as are needed."""
+    """Times runs that are done for another reason, such as a proof, and as many more as are needed.
 
-    def __init__(self) -> None:
+    ``profiled`` runs come first that are slow; none where a run calls its graph often.
+    """
+
+    def __init__(self, profiled: int = WARM_UP - 1) -> None:
+        self._profiled = profiled
         self._microseconds: list[int] = []
 
     def run(self, work: Callable[[], T]) -> T:
@@ -46,27 +50,26 @@ class Stopwatch:
 
         Two steady runs are enough where a run is long, because what disturbs it is short beside it.
         """
-        profiled = WARM_UP - 1
-        steady = self._microseconds[profiled:]
+        steady = self._microseconds[self._profiled :]
         while len(steady) < _LEAST_STEADY or (
             len(steady) < _MOST_STEADY and sum(steady) < _STEADY_MICROSECONDS
         ):
             self.run(work)
-            steady = self._microseconds[profiled:]
+            steady = self._microseconds[self._profiled :]
         return Times(tuple(sorted(steady)))
 
 
 def measure(
-    *runs: Callable[[], object], seconds: float, warm_up: int = WARM_UP
+    *runs: Callable[[], object], seconds: float, warm_up: int = WARM_UP, least: int = LEAST_RUNS
 ) -> tuple[Times, ...]:
-    """Time each of ``runs`` in turns, for about ``seconds`` in all, between 7 and 40 times each."""
+    """Time each of ``runs`` in turns, for about ``seconds`` in all, between ``least`` and 40 times each."""
     for run in runs:
         for _ in range(warm_up):
             run()
     times: list[list[int]] = [[] for _ in runs]
     end = time.perf_counter() + seconds
     rounds = 0
-    while rounds < LEAST_RUNS or (rounds < MOST_RUNS and time.perf_counter() < end):
+    while rounds < least or (rounds < MOST_RUNS and time.perf_counter() < end):
         for run, own in zip(runs, times, strict=True):
             own.append(_microseconds(run))
         rounds += 1

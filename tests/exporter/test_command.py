@@ -76,7 +76,7 @@ def test_a_pod_of_an_indexed_job_exports_its_share(model, store, asked, report_p
 
 @pytest.mark.transformers
 def test_a_manifest_is_exported_by_hand_with_times(model, store, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("tracedmodel_exporter.tracing._MEASURING_SECONDS", 0)
+    monkeypatch.setattr("tracedmodel_exporter.recipes._MEASURING_SECONDS", 0)
     manifest = tmp_path / "tiny.yaml"
     manifest.write_text(
         MANIFEST.format(source=model(), store=f'  store: {{url: "file://{store}"}}')
@@ -213,12 +213,12 @@ def test_a_disk_that_fills_while_weights_are_written_is_out_of_space(
 
 INTERRUPTED = """
 import os, signal, sys
-from tracedmodel_exporter import tracing
+from tracedmodel_exporter import recipes
 def stop(*_arguments):
     os.kill(os.getpid(), signal.SIGTERM)
     while True:
         signal.pause()
-tracing.golden_batches = stop
+recipes.golden_batches = stop
 from tracedmodel_api.cli import main
 sys.exit(main(["export"]))
 """

@@ -20,7 +20,7 @@ PART = metrics_page.part("Of an export")
 @pytest.fixture
 def exported(model, store, monkeypatch, tmp_path):
     """Return a function that exports buckets and reads the metrics back: values by name and labels."""
-    monkeypatch.setattr("tracedmodel_exporter.tracing._MEASURING_SECONDS", 0)
+    monkeypatch.setattr("tracedmodel_exporter.recipes._MEASURING_SECONDS", 0)
 
     def run(*buckets):
         request = a_request(model(), store, "TextClassification", *buckets, benchmark=True)

@@ -43,7 +43,7 @@ def test_the_graphs_of_one_model_name_the_same_weights(model, store):
 
 
 def test_a_benchmark_gives_the_times_of_graph_and_eager_model(model, store, monkeypatch):
-    monkeypatch.setattr("tracedmodel_exporter.tracing._MEASURING_SECONDS", 0)
+    monkeypatch.setattr("tracedmodel_exporter.recipes._MEASURING_SECONDS", 0)
     report, _ = run(a_request(model(), store, benchmark=True))
     (row,) = report.rows
     assert 0 < row.p50 <= row.p99
@@ -203,9 +203,9 @@ def test_a_bucket_too_short_for_any_text_is_refused(model, store):
     assert caught.value.reason.name == "InvalidRequest"
 
 
-def test_a_task_that_no_graph_is_made_for_yet_is_refused(model, store):
+def test_a_model_of_another_kind_does_not_translate(model, store):
     request = a_request(model(), store).model_copy(update={"task": Task.TRANSLATION})
-    with pytest.raises(Failure, match="task Translation cannot be exported yet") as caught:
+    with pytest.raises(Failure, match=r"is for Marian models .* not for 'bert'") as caught:
         run(request)
     assert caught.value.reason.name == "UnsupportedTask"
 

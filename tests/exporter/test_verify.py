@@ -7,6 +7,7 @@ import torch
 
 import tiny_models
 from exports import Artifact, a_request, run
+from perturbed import by_place, noise
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.manifest import OutputError, Proof
 from tracedmodel_api.report import Failure
@@ -24,23 +25,6 @@ CASES = [
 ]
 KEY_BIASES = ("attention.self.key.bias", "attention.k_lin.bias")
 BUCKET = Bucket(4, 32)
-
-
-def noise(tensor, draw):
-    """Noise of a tenth of a tensor's own size, or of one percent where it is nothing but zeros."""
-    size = float(tensor.std()) if tensor.numel() > 1 else 0.0
-    return torch.randn(tensor.shape, generator=draw) * max(size, 0.1) * 0.1
-
-
-def by_place(weights):
-    """Copies of the weights that may be changed, tied ones one still, and the names of each."""
-    copies, names = {}, {}
-    for name, tensor in weights.items():
-        place = tensor.data_ptr()
-        copies.setdefault(place, tensor.clone())
-        names.setdefault(place, []).append(name)
-    changeable = {name: copies[tensor.data_ptr()] for name, tensor in weights.items()}
-    return changeable, [(names[place], copies[place]) for place in copies]
 
 
 @pytest.mark.transformers

@@ -1,7 +1,14 @@
-"""Tiny seeded Marian models, with a search that has something to decide."""
+"""Tiny seeded Marian models, with a search that has something to decide, saved as a person would save them."""
+
+import io
+import json
+import warnings
 
 import torch
 import transformers
+
+from tiny_models import CORPUS
+from tracedmodel_runtime.padding import Encoding
 
 VOCABULARY = 64
 EOS, UNKNOWN, PAD = 0, 1, VOCABULARY - 1
@@ -38,7 +45,7 @@ def build(seed=0, sharp=1.0, end=0.0, vocabulary=VOCABULARY, **generation):
         "pad_token_id": vocabulary - 1,
         "eos_token_id": EOS,
     }
-    usual |= {"decoder_start_token_id": vocabulary - 1, "forced_eos_token_id": EOS}
+    usual |= {"num_beams": 2, "decoder_start_token_id": vocabulary - 1, "forced_eos_token_id": EOS}
     model.generation_config = transformers.GenerationConfig(**usual | generation)
     return model
 
@@ -47,3 +54,97 @@ def texts(draw, count, longest, vocabulary=VOCABULARY):
     """Return ragged texts of tokens that end as real ones do."""
     lengths = draw.integers(2, longest + 1, count)
     return [[*draw.integers(2, vocabulary - 1, n - 1).tolist(), EOS] for n in lengths]
+
+
+TARGETS = (
+    "Der schnelle braune Fuchs springt über den faulen Hund nahe dem Ufer.",
+    "Ada Lovelace schrieb in London das erste Programm für die Maschine.",
+    "Berlin ist die Hauptstadt von Deutschland, Paris die von Frankreich.",
+    "Wer schrieb das Programm? Wo ist der Fluß? Wie heißt Norwegens Hauptstadt?",
+    "Die Straße war naß, aber das Essen köstlich und die Bedienung freundlich.",
+    "Ein furchtbarer Film: zu lang, zu laut, und niemand sagt ein wahres Wort.",
+)
+CODES = (">>de<<", ">>nl<<")
+
+
+def pieces(corpus, size, **options):
+    """Train a sentencepiece model and return its bytes."""
+    import sentencepiece  # noqa: PLC0415  # not for those who need no such model
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(corpus * 20),
+        model_writer=model,
+        vocab_size=size,
+        hard_vocab_limit=False,
+        character_coverage=0.99,
+        num_threads=1,
+        minloglevel=2,
+        **options,
+    )
+    return model.getvalue()
+
+
+def save_tokenizer(folder):
+    """Write a Marian tokenizer's files; some pieces of each language have no id, as in real ones."""
+    import sentencepiece  # noqa: PLC0415  # as above
+
+    words = {}
+    for name, corpus in (("source.spm", CORPUS), ("target.spm", TARGETS)):
+        data = pieces(corpus, 180)
+        (folder / name).write_bytes(data)
+        model = sentencepiece.SentencePieceProcessor(model_proto=data)
+        words |= dict.fromkeys(model.id_to_piece(list(range(3, len(model)))))
+    kept = [word for number, word in enumerate(words) if number % 17]
+    vocabulary = ["</s>", "<unk>", *kept, *CODES, "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(vocabulary)}))
+    settings = {"source_lang": "eng", "target_lang": "deu", "model_max_length": 512}
+    settings |= {"tokenizer_class": "MarianTokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return len(vocabulary)
+
+
+def save(folder, seed=0, sharp=0.8, end=3.0, **generation):
+    """Write a model with its tokenizer into ``folder`` and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = save_tokenizer(folder)
+    build(seed, sharp, end, size, **generation).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def tokenizer(folder):
+    """Return transformers' own tokenizer, which misses a library that it does not use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return transformers.MarianTokenizer.from_pretrained(folder)
+
+
+class Theirs:
+    """The model in a folder as transformers runs it."""
+
+    def __init__(self, folder):
+        self.tokenizer = tokenizer(folder)
+        self.model = transformers.MarianMTModel.from_pretrained(folder).eval()
+
+    def answer(self, ids, length, beams):
+        """Return the answer to one text's tokens, without the start token."""
+        rows = torch.tensor([ids])
+        with torch.inference_mode():
+            found = self.model.generate(
+                input_ids=rows,
+                attention_mask=torch.ones_like(rows),
+                num_beams=beams,
+                max_length=length,
+                do_sample=False,
+            )
+        return found[0, 1:].tolist()
+
+    def translate(self, text, length, beams):
+        """Return the translation of a text."""
+        answer = self.answer(self.tokenizer(text)["input_ids"], length, beams)
+        return self.tokenizer.decode(answer, skip_special_tokens=True)
+
+
+def encoding(ids):
+    """Return tokens as what a graph reads."""
+    return Encoding(ids)
