@@ -107,7 +107,7 @@ def _model(folder: Path, config: Any, attention: str) -> Any:
 
 def _card(model: Any, config: Any, found: MarianTokenizers) -> ModelCard:
     rules = read_generation(model.generation_config)
-    if found.end not in rules.eos_token_ids:
+    if found.end != rules.eos_token_ids[0]:
         message = f"the tokenizer ends texts with {found.end}, the model answers with {list(rules.eos_token_ids)}"
         raise Failure("InvalidModelFiles", message)
     return ModelCard(

@@ -16,6 +16,7 @@ from tracedmodel_api.cores import Layout, TooLarge, lay_out
 from tracedmodel_api.manifest import (
     CARD_FILE,
     FORMAT_VERSION,
+    TARGET_TOKENIZER_FILE,
     TOKENIZER_FILE,
     Blob,
     Graph,
@@ -32,13 +33,15 @@ _FETCHES = 4
 
 @dataclass(frozen=True)
 class Artifact:
-    """Index, graphs, card and tokenizer, and the folder that holds each blob under its digest."""
+    """Index, graphs, card and tokenizers, and the folder that holds each blob under its digest."""
 
     digest: str
     index: Index
     graphs: Mapping[Bucket, Graph]
     card: ModelCard
     tokenizer: Tokenizer
+    target: Tokenizer | None
+    """What has the ids and spells the answers where the tokenizer only cuts texts."""
     folder: Path
 
     def path(self, blob: Blob) -> Path:
@@ -100,8 +103,11 @@ def open_artifact(data: bytes, store: Store, folder: Path) -> Artifact:
         ordered = sorted(blobs.values(), key=lambda blob: -blob.size)
         list(pool.map(lambda blob: _fetch(store, blob, folder), ordered))
     card = _card(folder / _file(index, CARD_FILE), index)
-    tokenizer = _tokenizer(folder / _file(index, TOKENIZER_FILE))
-    return Artifact(sha256_hex(data), index, graphs, card, tokenizer, folder)
+    tokenizer = _tokenizer(folder, index, TOKENIZER_FILE)
+    target = None
+    if TARGET_TOKENIZER_FILE in index.files:
+        target = _tokenizer(folder, index, TARGET_TOKENIZER_FILE)
+    return Artifact(sha256_hex(data), index, graphs, card, tokenizer, target, folder)
 
 
 def _by_bucket(manifests: Iterable[Graph]) -> dict[Bucket, Graph]:
@@ -179,11 +185,13 @@ def _card(path: Path, index: Index) -> ModelCard:
     return card
 
 
-def _tokenizer(path: Path) -> Tokenizer:
+def _tokenizer(folder: Path, index: Index, name: str) -> Tokenizer:
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(folder / _file(index, name)))
+    except Failure:
+        raise
     except Exception as error:  # tokenizers raises nothing narrower
-        raise Failure("LoadFailed", f"{TOKENIZER_FILE} cannot be loaded: {error}") from error
+        raise Failure("LoadFailed", f"{name} cannot be loaded: {error}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -11,20 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.manifest import Graph, Proof
+from tracedmodel_api.manifest import Graph, Module, Proof
 from tracedmodel_api.report import Failure
 from tracedmodel_runtime.backend import Backend, LoadedGraph
-from tracedmodel_runtime.golden import Recording, compare
-from tracedmodel_runtime.padding import Encoding, PadIds, pad, unpad
-from tracedmodel_runtime.timing import Stopwatch, Times
+from tracedmodel_runtime.padding import Encoding
+from tracedmodel_runtime.timing import Times
 from tracedmodel_server.artifact import Artifact
-
-Row = tuple[NDArray[np.float32], ...]
+from tracedmodel_server.runners import Row, Runner, runner_for
 
 
 class Tokenized(Protocol):
@@ -67,42 +63,35 @@ class Model:
         self._artifact = artifact
         self._backend = backend
         self._weights = weights
-        self._pads = PadIds(artifact.card.pad_token_id, artifact.card.pad_type_id)
-        self._loaded: dict[Bucket, LoadedGraph] = {}
+        self._runners: dict[Bucket, Runner] = {}
         self._load_seconds: dict[Bucket, float] = {}
-        self._axes = {
-            bucket: tuple(spec.axes for spec in graph.outputs)
-            for bucket, graph in artifact.graphs.items()
-        }
 
     def load(self, bucket: Bucket) -> None:
-        """Load the graph of a bucket; raises Failure LoadFailed."""
-        module = self._artifact.graphs[bucket].modules[0]
-        weights = self._weights[module.weights.digest] if module.weights else None
+        """Load the graphs of a bucket; raises Failure LoadFailed or ManifestInvalid."""
+        graph = self._artifact.graphs[bucket]
         start = time.perf_counter()
         try:
-            path = self._artifact.path(module.graph)
-            self._loaded[bucket] = self._backend.load(path, weights, self.worker)
+            loaded = {module.name: self._load(module) for module in graph.modules}
+            self._runners[bucket] = runner_for(loaded, graph, self._artifact.card)
         except Failure as failure:
             raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
         self._load_seconds[bucket] = time.perf_counter() - start
+
+    def _load(self, module: Module) -> LoadedGraph:
+        weights = self._weights[module.weights.digest] if module.weights else None
+        path = self._artifact.path(module.graph)
+        return self._backend.load(path, weights, self.worker)
 
     def prove(self, bucket: Bucket) -> Proved:
         """Compare a bucket with its golden outputs; these runs warm it up and are timed, and as few as needed follow.
 
         Raises Failure ProofFailed, NotFinite or LoadFailed.
         """
-        graph = self._artifact.graphs[bucket]
-        recording = self._recording(graph)
-        watch, start = Stopwatch(), time.perf_counter()
+        graph, runner = self._artifact.graphs[bucket], self._runners[bucket]
+        recording = self._recording(graph, runner)
+        start = time.perf_counter()
         try:
-            proof = compare(
-                recording,
-                graph.outputs,
-                lambda batch: watch.run(lambda: self._raw(bucket, batch)),
-            )
-            # A run costs the same whatever is in it: the shape is the bucket's.
-            times = watch.times(lambda: self._raw(bucket, recording.batches[0]))
+            proof, times = runner.prove(recording)
         except Failure as failure:
             raise Failure(failure.reason.name, f"bucket {bucket}: {failure}") from failure
         except (RuntimeError, ValueError, IndexError) as error:
@@ -117,17 +106,13 @@ class Model:
 
     def run(self, bucket: Bucket, items: Sequence[Item], reduce: Reduce = copied) -> list[Row]:
         """Return each item's outputs, reduced and copied."""
-        encodings = [item.encoding for item in items]
-        rows = unpad(self._raw(bucket, encodings), self._axes[bucket], encodings)
+        rows = self._runners[bucket].run([item.encoding for item in items])
         return [reduce(item, row) for item, row in zip(items, rows, strict=True)]
 
-    def _raw(self, bucket: Bucket, batch: Sequence[Encoding]) -> Row:
-        return self._loaded[bucket](pad(batch, bucket, self._artifact.card.inputs, self._pads))
-
-    def _recording(self, graph: Graph) -> Recording:
+    def _recording(self, graph: Graph, runner: Runner) -> Any:
         path = self._artifact.path(graph.golden.blob)
         try:
-            return Recording.parse(path.read_bytes())
+            return runner.recording(path.read_bytes())
         except (SafetensorError, KeyError, ValueError) as error:
             bucket = graph.bucket.bucket()
             message = f"bucket {bucket}: the golden file cannot be read: {error}"

@@ -19,9 +19,10 @@ from tracedmodel_server.batcher import Batcher
 from tracedmodel_server.encoder import Encoder, characters
 from tracedmodel_server.errors import Invalid, ModelFault, NotReady, RequestError
 from tracedmodel_server.metrics import Metrics
-from tracedmodel_server.model import Row
+from tracedmodel_server.pieces import PieceEncoder
 from tracedmodel_server.policy import BatchQueue
 from tracedmodel_server.request import Answer, Request
+from tracedmodel_server.runners import Row
 from tracedmodel_server.settings import Settings
 from tracedmodel_server.tasks import handler_for
 from tracedmodel_server.tasks.base import Prepared
@@ -47,9 +48,13 @@ class Language:
 
     def __init__(self, artifact: Artifact, settings: Settings) -> None:
         self.artifact = artifact
-        self.task = handler_for(artifact.card, artifact.tokenizer)
+        self.task = handler_for(artifact.card, artifact.target or artifact.tokenizer)
         limit, characters = longest(artifact.graphs), settings.max_text_characters
-        self.encoder = Encoder(artifact.tokenizer, self.task, limit, characters)
+        self.encoder = (
+            Encoder(artifact.tokenizer, self.task, limit, characters)
+            if artifact.target is None
+            else PieceEncoder(artifact, self.task, limit, characters)
+        )
 
 
 class Engine:

@@ -139,7 +139,9 @@ def render(tensor: Tensor, answers: Sequence[Answer], items: Sequence[Item]) -> 
     if tensor.datatype == "FP32":
         return _numbers(tensor, values, items)
     if len(tensor.shape) > 1:
-        shape = [len(values), len(values[0])]
+        longest = max(map(len, values))
+        values = [[*value, *[tensor.fill] * (longest - len(value))] for value in values]
+        shape = [len(values), longest]
         values = list(itertools.chain.from_iterable(values))
     else:
         shape = [len(values)]

@@ -16,7 +16,8 @@ from tracedmodel_api.types import Target
 from tracedmodel_runtime.backend import Backend, backend_for
 from tracedmodel_server.artifact import Artifact
 from tracedmodel_server.metrics import Start
-from tracedmodel_server.model import Model, Proved, Reduce, Row, Tokenized
+from tracedmodel_server.model import Model, Proved, Reduce, Tokenized
+from tracedmodel_server.runners import Row
 
 Say = Callable[[str], None]
 

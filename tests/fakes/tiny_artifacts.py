@@ -4,7 +4,9 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import tiny_marian
 import tiny_models
+from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.manifest import Index, Limits, Shape
 from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.store import Store
@@ -13,6 +15,7 @@ from tracedmodel_exporter.pipeline import Export
 
 LIMITS = Limits(absolute=1e-4, relative=1e-4, min_agreement=0.99)
 BUCKETS = ((1, 16), (1, 64), (4, 16), (4, 64))
+TRANSLATIONS = ((1, 16, 12, 2), (4, 16, 12, 2), (4, 32, 12, 2))
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class _Silent:
 
 def export(folder, family, task, buckets=BUCKETS):
     """Build a tiny model, export it, and return the artifact."""
+    if family == "marian":
+        return export_model(folder, tiny_marian.save(folder / "model"), task, TRANSLATIONS)
     model = tiny_models.build(folder / "model", family, task)
     if task == "FeatureExtraction":
         tiny_models.pool(model)
@@ -65,7 +70,7 @@ def export_model(folder, model, task, buckets):
         task=Task(task),
         target=Target.CPU,
         precision=Precision.FLOAT32,
-        buckets=[Shape(batch_size=b, sequence_length=s) for b, s in buckets],
+        buckets=[Shape.of(Bucket(*bucket)) for bucket in buckets],
         limits=LIMITS,
         store_url=f"file://{folder}/store",
         benchmark=False,

@@ -14,6 +14,7 @@ from tracedmodel_server.tasks.entities import TokenClassification
 from tracedmodel_server.tasks.masks import FillMask
 from tracedmodel_server.tasks.sentences import FeatureExtraction, TextClassification
 from tracedmodel_server.tasks.spans import QuestionAnswering
+from tracedmodel_server.tasks.translation import Translation
 
 _HANDLERS: dict[Task, Callable[[ModelCard, tokenizers.Tokenizer], TaskHandler]] = {
     Task.FEATURE_EXTRACTION: FeatureExtraction,
@@ -21,6 +22,7 @@ _HANDLERS: dict[Task, Callable[[ModelCard, tokenizers.Tokenizer], TaskHandler]] 
     Task.TOKEN_CLASSIFICATION: TokenClassification,
     Task.QUESTION_ANSWERING: QuestionAnswering,
     Task.FILL_MASK: FillMask,
+    Task.TRANSLATION: Translation,
 }
 
 

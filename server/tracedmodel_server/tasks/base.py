@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tracedmodel_api.manifest import ModelCard
 from tracedmodel_runtime.padding import Encoding
-from tracedmodel_server.model import Row
 from tracedmodel_server.request import Answer, Item, Parameters
+from tracedmodel_server.runners import Row
 
 Datatype = Literal["BYTES", "FP32", "INT64"]
 TEXT = "text"
@@ -28,7 +28,8 @@ TOKEN_IDS, TOKEN_MASK, TOKEN_TYPES = (
 class Tensor:
     """A tensor that a model takes or gives; -1 stands for a size that the request decides.
 
-    ``raw`` outputs are given only where asked for; ``of_text`` outputs need text, not tokens alone.
+    ``raw`` outputs are given only where asked for; ``of_text`` outputs need text, not tokens alone. Rows of raw
+    outputs that differ in length are made equal with ``fill``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Tensor:
     shape: tuple[int, ...]
     raw: bool = False
     of_text: bool = False
+    fill: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 import tokenizers
 
 from tracedmodel_api.manifest import ModelCard
-from tracedmodel_server.model import Row
 from tracedmodel_server.request import Answer, Parameters, Text
+from tracedmodel_server.runners import Row
 from tracedmodel_server.tasks.base import Handler, Prepared, Tensor, softmax
 
 _OUTSIDE = "O"

@@ -10,8 +10,8 @@ import tokenizers
 from tracedmodel_api.manifest import ModelCard
 from tracedmodel_runtime.padding import Encoding
 from tracedmodel_server.errors import Invalid
-from tracedmodel_server.model import Row
 from tracedmodel_server.request import Answer, Item, Parameters
+from tracedmodel_server.runners import Row
 from tracedmodel_server.tasks.base import Handler, Prepared, Tensor, softmax
 
 _COLUMNS = ("token", "token_str", "score", "sequence")

@@ -9,8 +9,8 @@ import tokenizers
 from numpy.typing import NDArray
 
 from tracedmodel_api.manifest import ModelCard
-from tracedmodel_server.model import Row
 from tracedmodel_server.request import Answer, Parameters
+from tracedmodel_server.runners import Row
 from tracedmodel_server.tasks.base import Handler, Prepared, Tensor, sigmoid, softmax
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from tracedmodel_api.manifest import ModelCard
 from tracedmodel_runtime.padding import Encoding
 from tracedmodel_server.errors import Invalid
-from tracedmodel_server.model import Row
 from tracedmodel_server.request import Answer, Item, Pair, Parameters
+from tracedmodel_server.runners import Row
 from tracedmodel_server.tasks.base import Handler, Prepared, Tensor, softmax
 
 _CONTEXT = 1
