@@ -7,39 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.canonical import canonical_json, sha256_hex
+from tracedmodel_api.document import Document
+from tracedmodel_api.generation import Generation
 from tracedmodel_api.types import Compiler, Precision, Target, Task
 
 FORMAT_VERSION = 1
 """Version of the manifest, the index and the golden file. A reader refuses any other."""
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Document(BaseModel):
-    """A part of a stored document: camelCase outside, frozen, closed."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
-    )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the document as JSON data, without what is not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-    def to_bytes(self) -> bytes:
-        """Return the document as it is stored and digested."""
-        return canonical_json(self.as_json())
-
-    def identity(self) -> str:
-        """Return the digest of the stored bytes."""
-        return sha256_hex(self.to_bytes())
 
 
 class Blob(Document):
@@ -232,26 +212,6 @@ class Index(Document):
 
 Scoring = Literal["softmax", "sigmoid", "identity"]
 """How logits become scores: labels exclude each other, are judged one by one, or are numbers to be told."""
-
-Attainable = Literal["running", "candidates"]
-"""By which beams a search judges whether going on can pay: those that go on, or, in transformers below 4.50, all."""
-
-
-class Generation(Document):
-    """How a model's answers are searched for: what its generation config says, and transformers makes of it."""
-
-    start_token_id: int
-    eos_token_ids: tuple[int, ...] = Field(min_length=1)
-    pad_token_id: int
-    banned_token_ids: tuple[int, ...] = ()
-    forced_first_token_id: int | None = None
-    forced_last_token_ids: tuple[int, ...] = ()
-    """Tokens of which the last place of an answer has one, if the answer is that long."""
-    length_penalty: float = 1.0
-    early_stopping: bool | Literal["never"] = False
-    renormalized: bool = False
-    """Whether probabilities are made to sum to 1 once more after tokens were banned."""
-    attainable: Attainable = "running"
 
 
 class ModelCard(Document):

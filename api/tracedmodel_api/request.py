@@ -12,14 +12,8 @@ from pydantic import Field
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.canonical import fingerprint
-from tracedmodel_api.manifest import (
-    FORMAT_VERSION,
-    CompilerSettings,
-    Document,
-    Graph,
-    Limits,
-    Shape,
-)
+from tracedmodel_api.document import Document
+from tracedmodel_api.manifest import FORMAT_VERSION, CompilerSettings, Graph, Limits, Shape
 from tracedmodel_api.types import Compiler, Precision, Target, Task, Tolerance, TracedModel
 
 DEFAULT_REVISION = "main"

@@ -20,7 +20,8 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from tracedmodel_api.canonical import sha256_hex
-from tracedmodel_api.manifest import FORMAT_VERSION, Blob, Document, Graph, Index
+from tracedmodel_api.document import Document
+from tracedmodel_api.manifest import FORMAT_VERSION, Blob, Graph, Index
 from tracedmodel_api.objects import Objects
 from tracedmodel_api.report import Failure
 

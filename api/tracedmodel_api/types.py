@@ -109,6 +109,12 @@ _SPEC_RULES = (
         ".export.buckets",
     ),
     Rule(
+        "self.export.buckets.all(b, !has(b.beams) || self.export.buckets.all(c, !has(c.beams) || c.beams == b.beams))",
+        "give all buckets the same beams: a text may run in any bucket that holds it",
+        lambda spec: len({b.beams for b in spec.export.buckets} - {None}) <= 1,
+        ".export.buckets",
+    ),
+    Rule(
         "self.export.parallelism == 1 || !self.model.source.startsWith('hf://') || "
         f"(has(self.model.revision) && self.model.revision.matches('{COMMIT}'))",
         "parallelism above 1 with a Hub source needs model.revision as a commit of 40 hexadecimal digits, "

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import GenerationMixin
 
-from tracedmodel_api.manifest import Attainable, Generation
+from tracedmodel_api.generation import Attainable, Generation
 from tracedmodel_api.report import Failure
 
 _NOTHING: Mapping[str, tuple[Any, ...]] = {

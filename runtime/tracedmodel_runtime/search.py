@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracedmodel_api.manifest import Generation
+from tracedmodel_api.generation import Generation
 from tracedmodel_api.report import Failure
 
 Ints = NDArray[np.int64]

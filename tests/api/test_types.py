@@ -85,13 +85,13 @@ def test_sorts_buckets_by_size_and_keeps_what_translation_adds():
         "spec.model.task": "Translation",
         "spec.export.buckets": [
             {"batchSize": 8, "sequenceLength": 16, "targetLength": 32, "beams": 4},
-            {"batchSize": 1, "sequenceLength": 64, "targetLength": 32, "beams": 1},
-            {"batchSize": 1, "sequenceLength": 16, "targetLength": 32, "beams": 1},
+            {"batchSize": 1, "sequenceLength": 64, "targetLength": 32, "beams": 4},
+            {"batchSize": 1, "sequenceLength": 16, "targetLength": 32, "beams": 4},
         ],
     }
     assert a_resource(change).buckets() == (
-        Bucket(1, 16, 32, 1),
-        Bucket(1, 64, 32, 1),
+        Bucket(1, 16, 32, 4),
+        Bucket(1, 64, 32, 4),
         Bucket(8, 16, 32, 4),
     )
 

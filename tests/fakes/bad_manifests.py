@@ -114,6 +114,9 @@ BAD = [
         {
             "translation without lengths": buckets_of(1),
             "without beams": [{**buckets_of(1)[0], "targetLength": 8}],
+            "other beams": [
+                {"batchSize": n, "sequenceLength": 8, "targetLength": 8, "beams": n} for n in (1, 2)
+            ],
         },
         TRANSLATION,
     ),

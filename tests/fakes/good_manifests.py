@@ -70,6 +70,16 @@ _GOOD = [
         {BUCKETS: [{"batchSize": 2, "sequenceLength": n} for n in (8, 16)]},
     ),
     ("translation", {**TRANSLATION, BUCKET: LARGEST}),
+    (
+        "other target lengths",
+        {
+            **TRANSLATION,
+            BUCKETS: [
+                {"batchSize": 1, "sequenceLength": n, "targetLength": n, "beams": 4}
+                for n in (8, 16)
+            ],
+        },
+    ),
     ("BFloat16 on CPUs", {"spec.export.precision": "BFloat16"}),
     ("an Inf1 compiler", {**INF1, COMPILER: {}}),
     ("16 arguments", {**INF1, ARGS: ["--fast-math", "none"] * 8}),

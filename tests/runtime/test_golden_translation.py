@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tracedmodel_api.buckets import Bucket
-from tracedmodel_api.manifest import FORMAT_VERSION, Generation, ModelCard, TensorSpec
+from tracedmodel_api.generation import Generation
+from tracedmodel_api.manifest import FORMAT_VERSION, ModelCard, TensorSpec
 from tracedmodel_api.report import Failure
 from tracedmodel_api.types import Task
 from tracedmodel_runtime.golden_translation import TranslationRecording, compare, record

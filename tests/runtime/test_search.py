@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracedmodel_api.manifest import Generation
+from tracedmodel_api.generation import Generation
 from tracedmodel_api.report import Failure
 from tracedmodel_runtime.search import Found, search
 
