@@ -129,5 +129,6 @@ def _run_seconds(replica: Replica, row: Row) -> float:
 
 
 def _tokens(bucket: Bucket) -> int:
-    texts = bucket.batch_size * (bucket.beams or 1)
-    return texts * (bucket.sequence_length + (bucket.target_length or 0))
+    """Return how many tokens a run reads: a translation's decoder reads every beam's whole answer for each of its tokens."""
+    answer = (bucket.beams or 1) * (bucket.target_length or 0) ** 2
+    return bucket.batch_size * (bucket.sequence_length + answer)
