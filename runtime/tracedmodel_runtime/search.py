@@ -187,10 +187,7 @@ def _log_softmax(logits: Floats) -> Floats:
 
 def _largest(values: Floats, count: int) -> tuple[Floats, Ints]:
     """Return the ``count`` largest of each row and their places, largest first, of equals the first."""
-    if count < values.shape[1]:
-        places = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
-    else:
-        places = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    places = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
     found = np.take_along_axis(values, places, axis=1)
     order = np.argsort(-found, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1), np.take_along_axis(places, order, axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -37,9 +38,11 @@ ODD = (
     "</s>",
     "<unk>",
 )
-texts = st.lists(st.sampled_from([*WORDS, *ODD]), max_size=12).flatmap(
-    lambda words: st.sampled_from([" ".join(words), "".join(words)])
-)
+texts = st.tuples(
+    st.sampled_from(["", ">>de<< ", ">>xx<<", ">> no code "]),
+    st.sampled_from(["", " "]),
+    st.lists(st.sampled_from([*WORDS, *ODD]), max_size=12),
+).map(lambda parts: parts[0] + parts[1].join(parts[2]))
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +68,8 @@ def changed(folder, tmp_path):
 
 
 @settings(max_examples=300)
-@given(data=st.data())
-def test_texts_have_the_ids_that_transformers_gives_them(data, ours, theirs):
-    text = data.draw(st.sampled_from(["", ">>de<< ", ">>xx<<", ">> no code "])) + data.draw(texts)
+@given(text=texts)
+def test_texts_have_the_ids_that_transformers_gives_them(text, ours, theirs):
     assert ours.pieces.encode([text]) == [theirs(text)["input_ids"]]
 
 
@@ -149,4 +151,33 @@ def test_a_sentencepiece_model_that_has_no_equal_is_refused(options, tmp_path):
     path.write_bytes(tiny_marian.pieces(tiny_models.CORPUS, 180, **options))
     with pytest.raises(Failure, match="must be a unigram model") as caught:
         read_spm(path)
+    assert caught.value.reason.name == "InvalidModelFiles"
+
+
+def test_a_tokenizer_that_reads_otherwise_than_transformers_is_refused(folder, monkeypatch):
+    def upside_down(path):
+        model = read_spm(path)
+        pieces = tuple((piece, -20 - score) for piece, score in model.pieces)
+        return dataclasses.replace(model, pieces=pieces)
+
+    monkeypatch.setattr("tracedmodel_exporter.marian.read_spm", upside_down)
+    with pytest.raises(Failure, match="cannot be made anew exactly: it differs for") as caught:
+        read_tokenizers(folder)
+    assert caught.value.reason.name == "InvalidModelFiles"
+
+
+def test_a_tokenizer_with_a_vocabulary_for_each_language_is_refused(changed):
+    shutil.copy(changed / "vocab.json", changed / "target_vocab.json")
+    path = changed / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"separate_vocabs": True}))
+    with pytest.raises(Failure, match="a vocabulary for each language") as caught:
+        read_tokenizers(changed)
+    assert caught.value.reason.name == "InvalidModelFiles"
+
+
+def test_added_tokens_that_are_not_special_are_refused_by_name(changed):
+    size = len(json.loads((changed / "vocab.json").read_text()))
+    (changed / "added_tokens.json").write_text(json.dumps({"<new>": size}))
+    with pytest.raises(Failure, match="added tokens that are not special: <new>") as caught:
+        read_tokenizers(changed)
     assert caught.value.reason.name == "InvalidModelFiles"

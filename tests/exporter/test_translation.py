@@ -173,3 +173,40 @@ def test_a_setting_that_changes_answers_and_is_not_known_ends_the_export(changed
     with pytest.raises(Failure, match="no_repeat_ngram_size 2, which is not supported") as caught:
         run(a_request(changed, store, TASK, BUCKETS[0]))
     assert caught.value.reason.name == "UnsupportedTask"
+
+
+def rewritten(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "refusal"),
+    [
+        (
+            "config.json",
+            {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 100},
+            ("UnsupportedTask", "a vocabulary for each language"),
+        ),
+        ("config.json", {"model_type": "bert"}, ("UnsupportedTask", "not for 'bert'")),
+        (
+            "generation_config.json",
+            {"eos_token_id": 5, "forced_eos_token_id": 5},
+            ("InvalidModelFiles", r"the tokenizer ends texts with 0, the model answers with \[5\]"),
+        ),
+    ],
+    ids=["two vocabularies", "another kind", "another end"],
+)
+def test_what_cannot_be_translated_with_is_refused(file, changes, refusal, changed, store):
+    rewritten(changed / file, **changes)
+    with pytest.raises(Failure, match=refusal[1]) as caught:
+        run(a_request(changed, store, TASK, BUCKETS[0]))
+    assert caught.value.reason.name == refusal[0]
+
+
+def test_a_source_with_tokenizer_json_needs_no_other(changed, store):
+    tiny_marian.save_fast_tokenizer(changed)
+    request = a_request(changed, store, TASK, BUCKETS[0])
+    report, _ = run(request)
+    assert report.rows[0].agreement == 1
+    with Translated(request, report.rows[0]) as own:
+        assert list(own.tokenizers) == ["tokenizer.json"]

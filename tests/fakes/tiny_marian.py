@@ -6,6 +6,7 @@ import warnings
 
 import torch
 import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 from tiny_models import CORPUS
 from tracedmodel_runtime.padding import Encoding
@@ -102,6 +103,26 @@ def save_tokenizer(folder):
     settings |= {"tokenizer_class": "MarianTokenizer"}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     return len(vocabulary)
+
+
+def save_fast_tokenizer(folder):
+    """Write a tokenizer.json with the ids of vocab.json in place of Marian's own files."""
+    vocabulary = json.loads((folder / "vocab.json").read_text())
+    fast = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    fast.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Split("", "isolated")]
+    )
+    fast.decoder = decoders.Metaspace()
+    fast.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", EOS)]
+    )
+    fast.add_special_tokens(["</s>", "<unk>", "<pad>"])
+    for name in ("source.spm", "target.spm", "vocab.json"):
+        (folder / name).unlink()
+    fast.save(str(folder / "tokenizer.json"))
+    special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(special))
+    return fast
 
 
 def save(folder, seed=0, sharp=0.8, end=3.0, **generation):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import tiny_marian
+from inside import Inside
 from serving import MODEL, ended, serving
-from tiny_artifacts import TRANSLATIONS
-from tracedmodel_api.manifest import TARGET_TOKENIZER_FILE
-from tracedmodel_api.report import Report
+from tiny_artifacts import TRANSLATIONS, export_model
+from tracedmodel_api.manifest import CARD_FILE, TARGET_TOKENIZER_FILE, ModelCard
+from tracedmodel_api.report import Failure, Report
+from tracedmodel_server.runners import runner_for
 
 TEXTS = (
     "Berlin is the capital of Germany.",
@@ -147,3 +150,25 @@ def test_an_artifact_without_the_targets_tokenizer_is_not_served(tiny, tmp_path)
     code, report = ended(broken, tmp_path)
     assert Report.parse(report).reason == "ManifestInvalid"
     assert code == 32
+
+
+def test_a_tokenizer_json_of_the_source_reads_and_spells(tmp_path, theirs):
+    model = tiny_marian.save(tmp_path / "model")
+    fast = tiny_marian.save_fast_tokenizer(model)
+    made = export_model(tmp_path, model, "Translation", TRANSLATIONS[:1])
+    with contextlib.closing(Inside(made, tmp_path).start()) as own:
+        found = data(own.infer(TEXTS[2], TEXTS[4][:9]))
+    for text, translation in zip((TEXTS[2], TEXTS[4][:9]), found, strict=True):
+        answer = theirs.answer(fast.encode(text).ids, LENGTH, BEAMS)
+        assert translation == fast.decode(answer)
+
+
+@pytest.mark.parametrize("task", ["Translation", "FeatureExtraction"])
+def test_graphs_that_are_not_those_of_the_task_are_not_run(task, tiny):
+    family = "marian" if task == "Translation" else "bert"
+    made = tiny(task, family)
+    graph = made.store.graph_by_digest(made.index.graphs[0])
+    card = ModelCard.model_validate_json(made.store.read(graph.files[CARD_FILE].digest))
+    with pytest.raises(Failure, match=f"do not fit task {task}") as caught:
+        runner_for({"decoder": None}, graph, card)
+    assert caught.value.reason.name == "ManifestInvalid"
