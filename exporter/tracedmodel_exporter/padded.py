@@ -1,7 +1,7 @@
 """An encoder and a decoder in the fixed shapes of a bucket: what translation is traced as.
 
-Both hold the whole model, so that their weights have the same names and stand in the store once. The decoder has no
-cache: it reads an answer's tokens, padded, and gives the logits at one place. What stands after that place does not
+Both hold the whole model where graphs share weights, so that those have the same names and stand in the store once;
+where a graph carries its own, each holds its half. The decoder has no cache: it reads an answer's tokens, padded, and gives the logits at one place. What stands after that place does not
 matter, because a decoder looks back only.
 """
 
@@ -11,6 +11,32 @@ from typing import Any
 
 import torch
 from torch import nn
+
+
+class EncoderHalf(nn.Module):
+    """What of a model the encoder needs."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.encoder: nn.Module = model.get_encoder()
+
+    def get_encoder(self) -> nn.Module:
+        """Return the encoder, as a whole model does."""
+        return self.encoder
+
+
+class DecoderHalf(nn.Module):
+    """What of a model the decoder needs, down to the logits."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.decoder: nn.Module = model.get_decoder()
+        self.lm_head = model.lm_head
+        self.final_logits_bias = model.final_logits_bias
+
+    def get_decoder(self) -> nn.Module:
+        """Return the decoder, as a whole model does."""
+        return self.decoder
 
 
 class PaddedEncoder(nn.Module):

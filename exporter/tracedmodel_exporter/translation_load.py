@@ -25,7 +25,13 @@ from tracedmodel_exporter.load import (
     read_config,
 )
 from tracedmodel_exporter.marian import MarianTokenizers, read_tokenizers
-from tracedmodel_exporter.padded import PaddedDecoder, PaddedEncoder, with_bias_as_weight
+from tracedmodel_exporter.padded import (
+    DecoderHalf,
+    EncoderHalf,
+    PaddedDecoder,
+    PaddedEncoder,
+    with_bias_as_weight,
+)
 from tracedmodel_runtime.pieces import PieceTokenizer
 
 _KIND = "marian"
@@ -65,14 +71,17 @@ def load_translation(
     traced = model
     if precision is Precision.BFLOAT16:
         traced = copy.deepcopy(model).to(torch.bfloat16)
+    halves = (
+        (traced, traced) if target is Target.CPU else (EncoderHalf(traced), DecoderHalf(traced))
+    )
     return TranslationModel(
         reference=model,
-        module=PaddedEncoder(traced).eval(),
+        module=PaddedEncoder(halves[0]).eval(),
         tokenizer=found.source,
         card=card,
         width=int(config.d_model),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        decoder=PaddedDecoder(traced).eval(),
+        decoder=PaddedDecoder(halves[1]).eval(),
         vocabulary=int(config.vocab_size),
         target=found.target,
         pieces=found.pieces,

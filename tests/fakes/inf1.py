@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import neuron_pod
+from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.manifest import CompilerSettings, Graph, Index, Limits, Shape
 from tracedmodel_api.report import Report
 from tracedmodel_api.request import REPORT_VARIABLE, REQUEST_VARIABLE, ExportRequest
@@ -45,11 +46,17 @@ def export(
     folder: Path,
     model: Path,
     task: str,
-    *buckets: tuple[int, int],
+    *buckets: tuple[int, ...],
     compiler: CompilerSettings | None = None,
+    limits: Limits = LIMITS,
+    least: int = 80,
     **switches: str,
 ) -> Exported:
-    """Export a model into a store in ``folder``; ``switches`` are those of the stand-in."""
+    """Export a model into a store in ``folder``; ``switches`` are those of the stand-in.
+
+    Buckets are batch size, sequence length and, for translation, target length and beams; ``least`` per cent of the
+    operators must be compiled.
+    """
     request = ExportRequest(
         name="tiny",
         base_fingerprint="0" * 64,
@@ -58,11 +65,11 @@ def export(
         task=Task(task),
         target=Target.INF1,
         precision=Precision.FLOAT32,
-        buckets=tuple(Shape(batch_size=b, sequence_length=s) for b, s in buckets),
-        limits=LIMITS,
+        buckets=tuple(Shape.of(Bucket(*bucket)) for bucket in buckets),
+        limits=limits,
         store_url=f"file://{folder}/store",
         compiler=compiler or CompilerSettings(pipeline_cores=1, args=()),
-        min_compiled_percent=80,
+        min_compiled_percent=least,
     )
     left = folder / "report.json"
     told = {REQUEST_VARIABLE: request.to_bytes().decode(), REPORT_VARIABLE: str(left)}
@@ -80,5 +87,5 @@ def export(
     index_file = folder / "index.json"
     if report.rows:
         graphs = [store.graph_by_digest(row.digest) for row in report.rows]
-        index_file.write_bytes(Index.of(graphs, LIMITS).to_bytes())
+        index_file.write_bytes(Index.of(graphs, limits).to_bytes())
     return Exported(ended.returncode, report, ended.stderr, store, index_file)

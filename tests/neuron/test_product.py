@@ -7,8 +7,9 @@ import pytest
 import inf1
 import neuron_pod
 import serving
+import tiny_marian
 import tiny_models
-from tracedmodel_api.manifest import CompilerSettings
+from tracedmodel_api.manifest import CompilerSettings, Limits
 from tracedmodel_api.report import REASONS, Report
 
 TEXTS = ["Snow falls on Oslo.", "The staff was kind.", "Where is the river bank near London?"]
@@ -157,3 +158,23 @@ def test_other_families_are_proved_on_the_device_too(family, device, tmp_path):
         (bucket,) = served.client.get("/proof").json()["buckets"]
         assert bucket["agreement"] >= 0.9
         assert json.loads(served.predict(TEXTS[0]).text)["predictions"]
+
+
+def test_translations_are_searched_for_on_the_device(device, tmp_path):
+    tiny_marian.save(tmp_path / "model", sharp=0.5, end=0.0)
+    wide = Limits(absolute=0.3, relative=0.05, min_agreement=0.3)
+    made = inf1.export(
+        tmp_path, tmp_path / "model", "Translation", (2, 16, 12, 3), limits=wide, least=60
+    )
+    assert made.code == 0, made.said
+    (graph,) = made.graphs()
+    assert [module.name for module in graph.modules] == ["encoder", "decoder"]
+    assert all(module.weights is None for module in graph.modules)
+    with serving.serving(made, tmp_path, pod=on(device), neuron_cores=4) as served:
+        (bucket,) = served.client.get("/proof").json()["buckets"]
+        assert len(bucket["workers"]) == 4
+        first, second = served.predict("the house is small", "the house").json()["predictions"]
+        assert first
+        assert second
+        (alone,) = served.predict("the house").json()["predictions"]
+        assert alone == second
