@@ -29,6 +29,8 @@ summary = "show what applying a manifest would export and create, and how it fit
 
 _UNKNOWN = "0" * 64
 """Stands for digests that only the export can tell."""
+_DEFAULT_STORE = "s3://the-operators-default-store"
+"""Stands for the store where neither the manifest nor this environment names one."""
 Child = Mapping[str, Any]
 
 
@@ -84,6 +86,8 @@ def _read(file: Path) -> list[TracedModel]:
 
 def explain(resource: TracedModel, settings: Settings, parameters: int | None = None) -> str:
     """Return the explanation of one resource: comments, then the children as YAML."""
+    if settings.default_store_url is None:
+        settings = settings.with_(default_store_url=_DEFAULT_STORE)
     model = resource.status.model
     known = parameters or (model.parameters if model else None)
     plan = make_plan(resource, observe([], datetime.now(timezone.utc)), settings)
@@ -98,11 +102,19 @@ def _about(resource: TracedModel, settings: Settings) -> Iterator[str]:
     yield f"{metadata.namespace}/{metadata.name}: {spec.model.task.value} on {spec.target.value}"
     yield f"model   {spec.model.source}{revision}"
     store = store_of(resource, settings)
-    yield f"store   {store if isinstance(store, str) else store.identity}"
+    yield f"store   {store if isinstance(store, str) else _named(store)}"
     limits = wanted_limits(resource)
     yield (
         f"proof   error <= {limits.absolute:g} + {limits.relative:g} x largest reference, "
         f"agreement >= {limits.min_agreement:.0%}"
+    )
+
+
+def _named(store: StoreRef) -> str:
+    if store.identity != _DEFAULT_STORE:
+        return store.identity
+    return (
+        "the operator's default, which is not known here: names with a fingerprint will be others"
     )
 
 

@@ -48,6 +48,12 @@ def test_what_an_administrator_set_is_in_the_children():
     assert store == "# store   s3://models/default"
 
 
+def test_without_a_store_the_children_are_shown_all_the_same():
+    text = told(settings=Settings())
+    assert "# store   the operator's default, which is not known here" in text
+    assert "kind: Job" in text
+
+
 def test_without_a_size_the_largest_model_that_fits_is_told():
     text = told(INF1)
     assert "a replica has 4 NeuronCores: 4 workers of 1 NeuronCore\n" in text
@@ -104,7 +110,8 @@ def test_a_bucket_of_another_request_is_traced_anew():
 
 
 def test_what_keeps_an_export_from_beginning_is_told():
-    assert "nothing is exported: StoreNotSet: no store" in told(settings=Settings())
+    folder = {"spec.store": {"url": "file:///models"}}
+    assert "nothing is exported: StoreNotSet: file:///models is a folder" in told(folder)
     assert "nothing is exported: spec.suspend is set" in told({"spec.suspend": True})
     by_chip = Settings(default_store_url="s3://m", neuron_resource="aws.amazon.com/neuron")
     core = {**INF1, "spec.serving.neuronCores": 1}
