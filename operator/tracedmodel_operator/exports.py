@@ -50,6 +50,8 @@ class Exporting:
     """Why its pods do not start."""
     held: bool = False
     """Whether spec.suspend keeps the next Job from being launched."""
+    podless_at: datetime | None = None
+    """When it is told that the Job has no pod, if it gets none before."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,10 @@ def next_step(
         running = job.state is JobState.ACTIVE and not job.leaving
         # One of an older request may show only now, when its creation was not answered and its watch was late.
         others = tuple(key for key in stale_jobs(observation) if key != ("Job", job.name))
-        return Step(Exporting(wanted.why, job.attempt, running, job.trouble), delete=others)
+        exporting = Exporting(
+            wanted.why, job.attempt, running, job.trouble, podless_at=job.podless_at
+        )
+        return Step(exporting, delete=others)
     attempt = job.attempt if job else record.attempt if record else 0
     idle = Exporting(wanted.why, attempt, running=False)
     if job and job.unheard:

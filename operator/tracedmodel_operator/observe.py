@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from pydantic import ValidationError
 
+from tracedmodel_api import conditions as c
 from tracedmodel_api.manifest import Index
 from tracedmodel_api.report import Report
 from tracedmodel_operator.moments import read
@@ -27,6 +28,8 @@ from tracedmodel_operator.podstate import Pod, PodEnd, Trouble, read_pod
 from tracedmodel_operator.stores import StoreRef
 
 Object = Mapping[str, Any]
+_PODLESS_SECONDS = 60
+"""Kubernetes makes the pods of a Job within a second or two, if they are let in."""
 
 
 class JobState(Enum):
@@ -58,6 +61,8 @@ class ExportJob:
     """Whether Kubernetes will remove it by itself."""
     leaving: bool = False
     """Whether it is being deleted."""
+    podless_at: datetime | None = None
+    """When it is told that it has no pod, if it gets none before."""
 
     def reports(self) -> tuple[Report, ...]:
         """Return the reports of the pods that succeeded."""
@@ -154,7 +159,7 @@ def observe(objects: Iterable[Object], now: datetime) -> Observation:
     deployments = by_kind.get("Deployment", [])
     return Observation(
         now,
-        tuple(_job(job, pods) for job in by_kind.get("Job", [])),
+        tuple(_job(job, pods, now) for job in by_kind.get("Job", [])),
         tuple(index for index in indexes if index),
         _serving(deployments[0], pods) if deployments else None,
         live,
@@ -170,13 +175,16 @@ def _condition(item: Object, kind: str) -> Object | None:
     return next((c for c in conditions if c["type"] == kind and c["status"] == "True"), None)
 
 
-def _job(job: Object, pods: tuple[Pod, ...]) -> ExportJob:
+def _job(job: Object, pods: tuple[Pod, ...], now: datetime) -> ExportJob:
     done, failed = _condition(job, "Complete"), _condition(job, "Failed")
     state = JobState.SUCCEEDED if done else JobState.FAILED if failed else JobState.ACTIVE
     ended = done or failed or {}
     metadata = job["metadata"]
     own = [pod for pod in pods if _belongs(pod, metadata)]
     ends = tuple(pod.end for pod in own if pod.end)
+    made = read(metadata.get("creationTimestamp"))
+    podless = state is JobState.ACTIVE and not own and not _ended_pods(job) and made is not None
+    podless_at = made + timedelta(seconds=_PODLESS_SECONDS) if podless and made else None
     return ExportJob(
         metadata["name"],
         _annotations(job).get(FINGERPRINT, ""),
@@ -188,10 +196,23 @@ def _job(job: Object, pods: tuple[Pod, ...]) -> ExportJob:
         ended.get("reason") or "",
         ended.get("message") or "",
         max(0, _ended_pods(job) - len(ends)),
-        next((pod.trouble for pod in own if pod.trouble), None),
+        next((pod.trouble for pod in own if pod.trouble), None)
+        or _podless(metadata["name"], podless_at, now),
         (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None,
         bool(metadata.get("deletionTimestamp")),
+        podless_at,
     )
+
+
+def _podless(name: str, at: datetime | None, now: datetime) -> Trouble | None:
+    """Return that a Job gets no pod: Kubernetes says why in an event alone, which is not read here."""
+    if at is None or now < at:
+        return None
+    message = (
+        f"Kubernetes made no pod of Job {name} within {_PODLESS_SECONDS} s: a quota or an admission rule may keep "
+        f"it out; `kubectl describe job {name}` says"
+    )
+    return Trouble(c.PODS_NOT_CREATED, message)
 
 
 def _number(text: str | None) -> int:

@@ -75,6 +75,8 @@ class Plan:
 
     def again_at(self) -> datetime | None:
         """Return when to look again though nothing happened."""
+        if self.exporting and self.exporting.podless_at and not self.exporting.trouble:
+            return self.exporting.podless_at
         held = self.exporting is not None and self.exporting.held
         return self.problem.retry_at if self.problem and not held else None
 

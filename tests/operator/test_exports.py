@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 import pods
@@ -192,3 +194,20 @@ def test_a_running_export_goes_on_while_suspended():
     assert world.turn().exporting.running
     world.finish(report())
     assert world.turn().artifact is not None
+
+
+def test_a_job_that_gets_no_pod_is_told_after_a_minute_and_looked_at_then():
+    world = launched()
+    world.turn()
+    assert world.plan.again_at() == world.now + timedelta(seconds=60)
+    assert world.conditions()["Exported"] == "!ExportRunning"
+    world.later(60)
+    world.turn()
+    assert world.conditions()["Exported"] == "!PodsNotCreated"
+    assert world.plan.again_at() is None
+    (message,) = {c.message for c in world.resource.status.conditions if c.type == "Ready"}
+    assert "`kubectl describe job minilm-export-" in message
+    world.export_pod({"phase": "Running"})
+    world.turn()
+    assert world.conditions()["Exported"] == "!ExportRunning"
+    assert world.plan.again_at() is None
