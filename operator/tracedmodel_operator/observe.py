@@ -19,6 +19,7 @@ from tracedmodel_operator.names import (
     ARTIFACT,
     ATTEMPT,
     FINGERPRINT,
+    MODEL,
     REQUEST,
     STORE,
     TEMPLATE,
@@ -156,7 +157,7 @@ def observe(objects: Iterable[Object], now: datetime) -> Observation:
     pods = tuple(read_pod(pod) for pod in by_kind.pop("Pod", []))
     live = {(i["kind"], i["metadata"]["name"]): i for items in by_kind.values() for i in items}
     indexes = (_index(item) for item in by_kind.get("ConfigMap", []))
-    deployments = by_kind.get("Deployment", [])
+    deployments = [item for item in by_kind.get("Deployment", []) if _bears_the_name(item)]
     return Observation(
         now,
         tuple(_job(job, pods, now) for job in by_kind.get("Job", [])),
@@ -164,6 +165,13 @@ def observe(objects: Iterable[Object], now: datetime) -> Observation:
         _serving(deployments[0], pods) if deployments else None,
         live,
     )
+
+
+def _bears_the_name(item: Object) -> bool:
+    """Tell whether an object has the name of its resource; another may carry the labels by mistake."""
+    metadata = item["metadata"]
+    owners = {owner["name"] for owner in metadata.get("ownerReferences") or ()}
+    return metadata["name"] in owners | {(metadata.get("labels") or {}).get(MODEL)}
 
 
 def _annotations(item: Object) -> Mapping[str, str]:

@@ -192,3 +192,14 @@ def test_a_pod_of_an_older_template_of_the_same_artifact_is_not_the_deployments_
     assert len(world.observe().serving.own_pods()) == 1
     edited(world, {"serving": {"resources": {"memory": "8Gi"}}})
     assert world.observe().serving.own_pods() == ()
+
+
+def test_a_deployment_of_another_name_that_carries_the_labels_is_not_the_serving_one():
+    world = exported()
+    own = world.deployment()
+    stray = {**own, "metadata": {**own["metadata"], "name": "copied", "ownerReferences": []}}
+    world.objects = {("Deployment", "copied"): stray, **world.objects}
+    world.objects["Deployment", "minilm"]["spec"]["replicas"] = 5
+    assert world.observe().serving.wanted == 5
+    del world.objects["Deployment", "minilm"]
+    assert world.observe().serving is None
