@@ -54,7 +54,7 @@ def choose(resource: TracedModel, observation: Observation, answer: Artifact | N
     if good is None:
         problem = Problem(rejected.reason, rejected.message, terminal=True)
         return Choice(answer, rejected, problem)
-    message = f"{rejected.message}; returned to artifact {good.digest[:12]}"
+    message = f"{rejected.reason}: {rejected.message}; returned to artifact {good.digest[:12]}"
     return Choice(good, rejected, Problem(c.ROLLED_BACK, message, terminal=True))
 
 
@@ -157,7 +157,7 @@ def _standing_doubt(resource: TracedModel, serving: Serving) -> Doubt | None:
 def _doubt(resource: TracedModel, observation: Observation, answer: Artifact) -> Doubt | None:
     """Return the failure of a server on one node of several, where restarts in place would ask the same chip again."""
     serving = _on_trial(resource, observation, answer)
-    if serving is None:
+    if serving is None or any(pod.ready for pod in serving.own_pods()):
         return None
     standing = _standing_doubt(resource, serving)
     often = [pod for pod in _failed(serving) if pod.endings >= _ENOUGH and pod.node]

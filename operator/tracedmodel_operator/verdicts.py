@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.types import Strategy, TracedModel
@@ -122,7 +122,10 @@ def judge_rollout(observation: Observation, plan: Plan) -> Verdict:
     wanted = serving.wanted if plan.replicas is None else plan.replicas
     if serving.settled() and serving.wanted == wanted:
         return _yes(c.SUCCEEDED, f"{_counted(serving.available, 'replica')} up")
-    return _under_way(serving, wanted)
+    verdict = _under_way(serving, wanted)
+    doubted = plan.doubt is not None and any(p.name == plan.doubt.pod for p in serving.pods)
+    # Another server is about to be made in its place: this end is not the last word.
+    return replace(verdict, final=False) if doubted else verdict
 
 
 def _under_way(serving: Serving, wanted: int) -> Verdict:

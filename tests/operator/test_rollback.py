@@ -46,9 +46,9 @@ def test_an_artifact_that_fails_on_two_nodes_is_given_up(reason):
     world = remade(crash, crash)
     assert is_rolled_back(world)
     assert world.resource.status.serving.rejected.reason == reason
-    assert "failed on node-1 and node-2: so it is; returned to artifact" in (
-        world.resource.status.conditions[0].message
-    )
+    message = world.resource.status.conditions[0].message
+    assert message.startswith(f"{reason}: artifact ")
+    assert "failed on node-1 and node-2: so it is; returned to artifact" in message
 
 
 def test_what_a_server_says_at_length_is_cut_in_the_middle():
@@ -113,6 +113,7 @@ def test_a_failure_on_one_node_of_several_is_put_to_another_before_anything_is_g
     world = beside_an_old_server(TWICE)
     assert not is_rolled_back(world)
     assert world.resource.status.serving.doubt.node == "node-1"
+    assert world.conditions()["Reconciling"] == "ProofFailed"
     world.turn()
     assert ("Pod", "server-node-1") in world.deleted
     assert not is_rolled_back(world)
@@ -135,7 +136,7 @@ def test_a_bad_node_is_forgotten_when_the_server_made_instead_is_ready():
     world.turn()
     world.server_pod(pods.READY, "node-2")
     world.serve()
-    world.settle()
+    world.turn()
     assert not is_rolled_back(world)
     assert world.resource.status.serving.doubt is None
     assert world.conditions()["Ready"] == "Succeeded"
