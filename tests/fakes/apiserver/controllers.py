@@ -12,6 +12,7 @@ from apiserver.outcomes import (
     Ends,
     JobOutcome,
     Late,
+    Left,
     PodOutcome,
     Runs,
     ServerOutcome,
@@ -86,7 +87,7 @@ class Controllers:
             return
         outcome = self.jobs(job)
         if not pods:
-            await self._start(job, scheduled=not isinstance(outcome, Unschedulable))
+            await self._start(job, scheduled=not isinstance(outcome, Unschedulable | Left))
         elif isinstance(outcome, Late):
             for pod in pods:
                 await self._remove(pod)
@@ -129,14 +130,16 @@ class Controllers:
         for _ in range(step.make):
             self._made += 1
             name = f"{deployment['metadata']['name']}-{current}-{self._made:05d}"
-            scheduled = not isinstance(state, Unschedulable)
+            scheduled = not isinstance(state, Unschedulable | Left)
             labels = {rollouts.HASH: current}
             await self._create(kubelet.pod_of(deployment, name, labels, scheduled=scheduled))
         left = [pod for pod in pods if pod not in step.remove]
         status = rollouts.status_of(deployment, left, self._now(), late=late)
         await self._status(DEPLOYMENT, deployment, status)
 
-    async def _pod_status(self, pod: Object, outcome: PodOutcome) -> None:
+    async def _pod_status(self, pod: Object, outcome: PodOutcome | Left) -> None:
+        if isinstance(outcome, Left):
+            return
         status = kubelet.status_of(pod, outcome, self._now())
         await self._status(POD, pod, status)
         pod["status"] = status

@@ -85,8 +85,13 @@ class Late:
     pods: Runs | Waits | Unschedulable | Crashes = Runs(ready=False)
 
 
-JobOutcome = Ends | Runs | Waits | Unschedulable | Late
-ServerOutcome = Runs | Waits | Unschedulable | Crashes | Late
+@dataclass(frozen=True)
+class Left:
+    """The pods are left to a scheduler and a kubelet of the test's own."""
+
+
+JobOutcome = Ends | Runs | Waits | Unschedulable | Late | Left
+ServerOutcome = Runs | Waits | Unschedulable | Crashes | Late | Left
 PodOutcome = End | Runs | Waits | Unschedulable | Crashes
 
 
