@@ -60,8 +60,15 @@ class Served(Asking):
 
     def ready(self):
         """Wait until the server is ready."""
-        until(lambda: self.client.get("/v2/health/ready").status_code == 200, self)
+        until(self.is_ready, self)
         return self
+
+    def is_ready(self):
+        """Ask the readiness probe; a server that has just ended is not ready."""
+        try:
+            return self.client.get("/v2/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
 
     def events(self):
         """Return the log so far."""

@@ -1,6 +1,8 @@
 import contextlib
 import logging
 import os
+import subprocess
+import sys
 
 from tracedmodel_runtime.overhear import heard_by_logger, heard_on_stderr
 
@@ -40,3 +42,30 @@ def test_of_very_much_the_end_is_kept(capfd):
     assert lines[-1] == "999"
     assert len(lines) == 200
     assert capfd.readouterr().err.count("\n") == 1000
+
+
+def test_a_child_that_lives_on_keeps_nobody_waiting_and_its_words_are_still_shown(capfd):
+    says = "import sys; sys.stdin.read(); sys.stderr.write('late\\n')"
+    with heard_on_stderr() as lines:
+        child = subprocess.Popen([sys.executable, "-c", says], stdin=subprocess.PIPE)
+        os.write(2, b"early\n")
+    assert lines == ["early"]
+    child.communicate()
+    assert child.returncode == 0
+    assert lines == ["early"]
+    shown = ""
+    while "late" not in shown:
+        shown += capfd.readouterr().err
+    assert shown == "early\nlate\n"
+
+
+def test_no_descriptor_is_left_open():
+    def opened():
+        return set(os.listdir("/proc/self/fd"))
+
+    before = opened()
+    for _ in range(3):
+        with heard_on_stderr():
+            os.write(2, b"x")
+    while len(opened()) > len(before):
+        pass
