@@ -82,9 +82,19 @@ async def read_proofs(address: str, port: int) -> Proofs:
         ):
             if answer.status != HTTPStatus.OK:
                 return {}
-            return parse(orjson.loads(await answer.content.read(_MOST_BYTES)))
+            return parse(orjson.loads(await _body(answer.content)))
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError):
         return {}
+
+
+async def _body(content: aiohttp.StreamReader) -> bytes:
+    """Return a whole body; raises ``ValueError`` for one that is larger than any proof."""
+    body = bytearray()
+    async for part in content.iter_any():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise ValueError("more than a proof")
+    return bytes(body)
 
 
 def parse(document: Any) -> Proofs:

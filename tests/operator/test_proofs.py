@@ -58,6 +58,17 @@ def test_a_pod_is_asked_for_what_it_proved():
         assert asked(port) == {"d" * 64: MEASURED}
 
 
+def test_a_proof_that_comes_in_many_parts_is_read_to_its_end():
+    buckets = [{**BUCKET, "digest": f"{number:064}"} for number in range(5000)]
+    with answering(200, json.dumps({"buckets": buckets}).encode()) as port:
+        assert len(asked(port)) == 5000
+
+
+def test_what_is_larger_than_any_proof_gives_no_figures():
+    with answering(200, b" " * 2**20 + json.dumps({"buckets": [BUCKET]}).encode()) as port:
+        assert asked(port) == {}
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(503, b"{}"), (200, b"no JSON"), (200, b"[]"), (302, b""), (200, b"")]
 )

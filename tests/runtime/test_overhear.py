@@ -3,6 +3,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tracedmodel_runtime.overhear import heard_by_logger, heard_on_stderr
 
@@ -61,7 +62,7 @@ def test_a_child_that_lives_on_keeps_nobody_waiting_and_its_words_are_still_show
 
 def test_no_descriptor_is_left_open():
     def opened():
-        return set(os.listdir("/proc/self/fd"))
+        return set(Path("/proc/self/fd").iterdir())
 
     before = opened()
     for _ in range(3):
