@@ -62,7 +62,7 @@ def _reasons() -> dict[str, Reason]:
         ("BackendUnavailable", 22, terminal, "The libraries of the target are not in this image.", "Use the image of the target."),
         ("FormatUnsupported", 23, terminal, "The store holds a newer format than this version reads.", "Upgrade, or use another store."),
         ("VersionMismatch", 24, terminal, "Libraries, driver or graph are of versions that do not go together.", "Use the images of one release, and the driver that docs/inf1.md names."),
-        ("OperatorsUnsupported", 25, terminal, "The compiler takes no part of the model, or not an operator that it must.", "Choose another model or task, or lower export.compiler.minCompiledPercent."),
+        ("OperatorsUnsupported", 25, terminal, "The compiler takes no part of the model.", "Choose another model or task; the message names the operators that stay on the CPU."),
         ("CompiledTooLittle", 26, terminal, "Less of the model runs on the NeuronCore than minCompiledPercent asks for.", "Read which operators stay on the CPU; lower export.compiler.minCompiledPercent if that is good enough."),
         ("CompilerFailed", 27, terminal, "The compiler gave up.", "Read the compiler's sentence in the message: correct export.compiler.args, or try a smaller bucket."),
         ("CompilerTimeout", 28, terminal, "The compiler was not done in time.", "Raise export.compiler.timeoutSeconds, or give the exporter more CPUs."),
@@ -81,8 +81,8 @@ def _reasons() -> dict[str, Reason]:
         ("PortInUse", 73, transient, "Another process listens on the port.", "Stop it, or choose another port."),
         ("Interrupted", 74, transient, "The process was told to stop.", "Nothing: a cluster tries it again."),
         ("OutOfSpace", 75, transient, "The disk is full.", "Give the pod more ephemeral storage."),
-        ("DeviceNotFound", 76, transient, "There is no Neuron device, or its driver does not answer.", "Check the node's driver and device plugin, and that the pod asks for NeuronCores."),
-        ("CoresNotAvailable", 77, transient, "Another process holds the NeuronCores.", "Wait for the pod that is ending; else restart the driver on the node that the message names."),
+        ("DeviceNotFound", 76, transient, "There is no Neuron device, or it or its driver does not answer.", "Check the node's driver and device plugin, and that the pod asks for NeuronCores."),
+        ("CoresNotAvailable", 77, transient, "Another process holds the NeuronCores, or the pod was given fewer than it needs.", "Wait for the pod that is ending; else restart the driver on the node that the message names."),
     )
     # fmt: on
     return {row[0]: Reason(*row) for row in rows}

@@ -71,7 +71,7 @@ class Backend(Protocol):
         ...
 
     def reserve(self, workers: int) -> None:
-        """Have the devices of so many workers, before the first graph is loaded."""
+        """Have the devices of so many workers, before the first graph is loaded; raises Failure CoresNotAvailable."""
         ...
 
     def load(self, graph: Path, weights: Any, worker: int = 0) -> LoadedGraph:

@@ -6,6 +6,7 @@ They are traced on any x86 machine, and run on none but one with NeuronCores: wh
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 import warnings
@@ -27,6 +28,8 @@ from tracedmodel_runtime.versions import installed
 LIBRARIES = ("torch", "torch-neuron", "neuron-cc")
 CORES_VARIABLE = "NEURON_RT_NUM_CORES"
 _VISIBLE_VARIABLE = "NEURON_RT_VISIBLE_CORES"
+_RANGES = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
+"""What that variable may be, such as "3", "3-6" or "3,4"; of anything else the runtime must say what it means."""
 _SATURATE = "--enable-saturate-infinity"
 """Models mask with the least float32, which bfloat16 rounds to minus infinity: a row of those alone would be NaN."""
 _SEPARATE_WEIGHTS_BYTES = 1_900_000_000
@@ -100,7 +103,7 @@ class Neuron:
         if log.percent is None:
             message = f"bucket {shape}: the compiler's log does not say how much it compiled"
             raise Failure("CompilerFailed", message)
-        message = f"bucket {shape}: {log.percent:.1f} % of the operators were compiled, wanted are {wanted} %"
+        message = f"bucket {shape}: {log.percent:g} % of the operators were compiled, wanted are {wanted} %"
         raise Failure("CompiledTooLittle", f"{message}; on the CPU stay {log.left_behind()}")
 
     def save(self, traced: Traced, folder: Path, weights: Path | None = None) -> Saved:  # noqa: ARG002  # a graph has its own
@@ -114,9 +117,16 @@ class Neuron:
         raise Failure("ManifestInvalid", f"graphs of Inf1 share no weights, one names {path.name}")
 
     def reserve(self, workers: int) -> None:
-        """Have the runtime take the cores of ``workers`` workers, once it begins; otherwise it takes all there are."""
-        if _VISIBLE_VARIABLE not in os.environ:
-            os.environ.setdefault(CORES_VARIABLE, str(workers * self._width))
+        """Have the runtime take the cores of ``workers`` workers, once it begins; otherwise it takes all there are.
+
+        Raises Failure CoresNotAvailable where the device plugin gave fewer: a fault of the pod, not of its graphs.
+        """
+        wanted, visible = workers * self._width, os.environ.get(_VISIBLE_VARIABLE)
+        if not visible:
+            os.environ.setdefault(CORES_VARIABLE, str(wanted))
+        elif _RANGES.fullmatch(visible) and (given := _count(visible)) < wanted:
+            message = f"the device plugin gave {given} NeuronCores ({_VISIBLE_VARIABLE}={visible}), the workers need {wanted}"
+            raise Failure("CoresNotAvailable", message)
 
     def load(self, graph: Path, weights: Any, worker: int = 0) -> LoadedGraph:  # noqa: ARG002  # a graph has its own
         """Load a graph onto the cores of a worker.
@@ -168,6 +178,11 @@ def _torch_neuron() -> ModuleType:
         raise import_failure(error) from error
     found: ModuleType = torch_neuron
     return found
+
+
+def _count(visible: str) -> int:
+    ends = (part.partition("-") for part in visible.split(","))
+    return sum(int(last or first) - int(first) + 1 for first, _, last in ends)
 
 
 def _notes(log: CompilerLog) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tracedmodel_api.failures import is_full
@@ -25,6 +25,7 @@ _DEVICE_TEXTS = (
     ("CoresNotContiguous", ("not contiguous", "Could not open the nd")),
     ("DeviceMemoryFull", ("Allocation Failure", "status=4 ")),
     ("VersionMismatch", ("NEFF version mismatch", "Unknown builtin op: neuron")),
+    ("NotFinite", ("status=1003 ", "COMPLETED_WITH_NUM_ERR", "completed_with_num_err")),
     (
         "DeviceNotFound",
         (
@@ -32,10 +33,15 @@ _DEVICE_TEXTS = (
             "No neuron device available",
             "Runtime could not be initialized",
             "Please check /dev/neuron",
+            "status=5 ",
+            "status=6 ",
         ),
     ),
 )
-"""In this order: where cores or memory are the trouble, the general sentences may be there as well."""
+"""In this order: where cores or memory are the trouble, the general sentences may be there as well.
+
+Statuses are those of the runtime's nrt_status.h: 4 is no memory, 5 a device that does not answer, 6 one that is broken.
+"""
 _LOG_ERROR = re.compile(r"error|fail|not supported", re.IGNORECASE)
 
 
@@ -120,8 +126,8 @@ def _too_new(version: str) -> bool:
 
 
 def _compiler_says(folder: Path) -> str | None:
-    """Return the last line that tells of an error in the newest log of the compiler, if there is one."""
-    logs: Iterable[Path] = sorted(folder.glob("*/*.log"))
+    """Return the line that tells of an error last, in the logs of all subgraphs, if there is one."""
+    logs = sorted(folder.glob("*/*.log"), key=lambda log: log.stat().st_mtime_ns)
     lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
     return next((line.strip() for line in reversed(lines) if _LOG_ERROR.search(line)), None)
 

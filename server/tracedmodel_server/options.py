@@ -21,7 +21,8 @@ OPTIONS = (
     Option("--model-name", "model_name", "NAME", "the model's name in paths"),
     Option("--host", "host", "ADDRESS", "address to listen on"),
     Option("--port", "port", "NUMBER", "port to listen on"),
-    Option("--workers", "workers", "COUNT", "how many threads run graphs side by side"),
+    Option("--workers", "workers", "COUNT", "on CPUs: how many threads run graphs side by side"),
+    Option("--neuron-cores", "neuron_cores", "COUNT", "on Inf1: NeuronCores; each is a worker"),
     Option(
         "--threads", "threads", "COUNT", "threads inside each worker; default: all CPUs shared out"
     ),

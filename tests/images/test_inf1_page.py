@@ -1,6 +1,7 @@
 """docs/inf1.md says what the code, the constraints and AWS's figures say."""
 
 import re
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import yaml
 
 from resources import SETTINGS
 from tracedmodel_api import manifests
+from tracedmodel_api.report import REASONS
 from tracedmodel_api.types import Target
+from tracedmodel_runtime.neuron_errors import compiling_failure, device_failure, import_failure
+from tracedmodel_runtime.neuron_log import read_log
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "inf1.md").read_text(encoding="utf-8")
@@ -107,13 +111,48 @@ def test_sizes_every_instance_type_that_serving_pods_run_on():
     assert [row[0] for row in table("instance")] == SETTINGS.inf1.instance_types
 
 
-def test_every_text_of_an_error_has_a_reason_a_meaning_and_a_remedy():
-    rows = table("text")
-    assert len(rows) > 15
-    for row in rows:
+def reasons_of(text, folder):
+    """Return what the code makes of a text: by what it knows it, else whatever it calls the unknown."""
+    if text == "subprocess.TimeoutExpired":
+        raised = subprocess.TimeoutExpired("neuron-cc", 3600)
+    else:
+        raised = (subprocess.SubprocessError if "neuron-cc failed" in text else RuntimeError)(text)
+    failures = {
+        "VersionMismatch": import_failure(ImportError(text)),
+        "TraceFailed": compiling_failure(raised, read_log([text]), folder, "bucket"),
+        "LoadFailed": device_failure(RuntimeError(text), (), "worker", folder / "version"),
+    }
+    known = {one.reason.name for unknown, one in failures.items() if one.reason.name != unknown}
+    return known or set(failures)
+
+
+ERRORS = [(re.findall("`([^`]+)`", row[0]), row) for row in table("text")]
+
+
+def test_every_error_has_a_reason_that_there_is_a_meaning_and_a_remedy():
+    assert len(ERRORS) > 15
+    for _, row in ERRORS:
         assert len(row) == 4
         assert all(row)
-        assert re.fullmatch(r"`[A-Z]\w+`", row[1])
+        assert row[1].strip("`") in REASONS
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (text, row[1].strip("`"))
+        for texts, row in ERRORS
+        if not row[0].startswith("no text")
+        for text in texts
+    ],
+)
+def test_every_text_of_an_error_has_the_reason_that_the_code_gives_it(text, reason, tmp_path):
+    assert reason in reasons_of(text, tmp_path)
+
+
+def test_every_reason_of_the_device_and_its_compiler_is_on_the_page():
+    told = {row[1].strip("`") for _, row in ERRORS}
+    assert {name for name in REASONS if re.match("Compile|Core|De|Driver|Operators", name)} <= told
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)

@@ -70,6 +70,12 @@ said["reserved"] = os.environ.pop("NEURON_RT_NUM_CORES", None)
 os.environ["NEURON_RT_VISIBLE_CORES"] = "0-3"
 backend().reserve(3)
 said["reserved by the plugin"] = os.environ.get("NEURON_RT_NUM_CORES")
+for visible in ("0-2", "0,1,2", "0,1-2", "2", "all"):
+    os.environ["NEURON_RT_VISIBLE_CORES"] = visible
+    try:
+        backend().reserve(4)
+    except Failure as failure:
+        said["reserved of " + visible] = [failure.reason.name, str(failure)]
 """
 
 
@@ -147,3 +153,18 @@ def test_the_package_of_that_name_on_pypi_is_recognized():
     reason, message = json.loads(ended.stdout)
     assert reason == "BackendUnavailable"
     assert "PyPI's empty package" in message
+
+
+@pytest.mark.parametrize(("visible", "count"), [("0-2", 3), ("0,1,2", 3), ("0,1-2", 3), ("2", 1)])
+def test_fewer_cores_than_workers_need_are_the_pod_s_fault_and_not_the_artifact_s(
+    said, visible, count
+):
+    reason, message = said[f"reserved of {visible}"]
+    assert reason == "CoresNotAvailable"
+    assert f"gave {count} NeuronCores (NEURON_RT_VISIBLE_CORES={visible}), the workers need 4" in (
+        message
+    )
+
+
+def test_what_cores_a_strange_variable_means_is_left_to_the_runtime(said):
+    assert "reserved of all" not in said

@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 
 import pytest
@@ -77,6 +78,16 @@ def test_a_failed_compiler_is_told_in_its_own_words(tmp_path):
     )
 
 
+def test_of_many_subgraphs_the_one_that_failed_last_is_told(tmp_path):
+    for number, moment in ((2, 1), (10, 2), (9, 0)):
+        log = tmp_path / str(number) / "graph_def.neuron-cc.log"
+        log.parent.mkdir()
+        log.write_text(f"ERROR {number}\n")
+        os.utime(log, (moment, moment))
+    failure = compiling(None, tmp_path, CompilerLog(failed=3))
+    assert str(failure).endswith("the compiler gave up: ERROR 10")
+
+
 def test_a_failed_compiler_without_a_log_is_told_by_the_command_that_failed(tmp_path):
     line = "neuron-cc failed with the following command line call:"
     error = subprocess.SubprocessError(f"{line}\nneuron-cc compile")
@@ -122,6 +133,8 @@ def test_a_full_disk_and_a_failure_of_ours_stay_what_they_are(tmp_path):
         (NOT_INITIALIZED, ["ERROR NRT:nrt_init Unable to determine Neuron Driver version. Please check aws-neuron-dkms package is installed."],
          "DeviceNotFound", NOT_INITIALIZED),
         ("open file failed", ["TDRV:tdrv_get_dev_info No neuron device available"], "DeviceNotFound", "TDRV:tdrv_get_dev_info No neuron device available"),
+        ("nrt_infer status=1003 message=Numerical Error", [], "NotFinite", "nrt_infer status=1003 message=Numerical Error"),
+        ("nrt_infer status=6 message=Hardware Error", [], "DeviceNotFound", "nrt_infer status=6 message=Hardware Error"),
         ("first\nPytorchStreamReader failed", [], "LoadFailed", "PytorchStreamReader failed"),
     ],
 )  # fmt: skip
