@@ -74,7 +74,8 @@ def grace_seconds(replica: Replica) -> int:
     """Return how long a server may finish what it accepted: as set, and longer where a full queue takes longer.
 
     The queue is full of the longest texts, in the batches that suit them best, which hold shorter ones too; before it
-    runs a batch that has just begun.
+    runs a batch that has just begun. One worker runs them all: of several it may be the only one that holds their
+    bucket, and a pipeline may span all cores.
     """
     seconds = {row.bucket: _run_seconds(replica, row) for row in replica.artifact.report.rows}
     longest = max((bucket.sequence_length for bucket in seconds), default=0)
@@ -87,7 +88,7 @@ def grace_seconds(replica: Replica) -> int:
         default=0.0,
     )
     texts: int = replica.resource.spec.serving.batching.max_queued_requests
-    begun, queue = max(seconds.values(), default=0.0), texts * text / replica.workers
+    begun, queue = max(seconds.values(), default=0.0), texts * text
     least = replica.settings.grace_seconds
     most = _LONGEST_END - replica.settings.drain_seconds - _LEAVING_SECONDS
     return max(least, min(most, math.ceil(begun + queue)))
@@ -113,7 +114,7 @@ def export_seconds(request: ExportRequest) -> int:
 def _load_seconds(replica: Replica, row: Row) -> float:
     if replica.target is Target.CPU:
         return _GRAPH_SECONDS
-    return replica.workers * (_GRAPH_SECONDS + row.size / _NEURON_BYTES_PER_SECOND)
+    return replica.most_workers * (_GRAPH_SECONDS + row.size / _NEURON_BYTES_PER_SECOND)
 
 
 def _run_seconds(replica: Replica, row: Row) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracedmodel_api.types import Compiler, Target, TracedModel
+from tracedmodel_api.types import Target, TracedModel
 from tracedmodel_operator.artifacts import Artifact
 from tracedmodel_operator.render import pods
 from tracedmodel_operator.settings import Settings, TargetSettings
@@ -36,10 +36,9 @@ class Replica:
         return int(self.resource.spec.serving.neuron_cores or 1)
 
     @property
-    def workers(self) -> int:
-        """Return how many graphs run side by side: one a NeuronCore, or a pipeline of them; on CPUs one."""
-        compiler = self.resource.spec.export.compiler or Compiler()
-        return max(1, self.cores // int(compiler.pipeline_cores))
+    def most_workers(self) -> int:
+        """Return how many graphs may run side by side: one a NeuronCore, fewer where the artifact's are pipelines."""
+        return max(1, self.cores)
 
     @property
     def resources(self) -> dict[str, str]:

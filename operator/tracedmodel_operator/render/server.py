@@ -62,7 +62,7 @@ def _workers(replica: Replica) -> dict[str, str]:
     """Return what a server has to run graphs on; how many workers NeuronCores make is for the artifact to say."""
     if replica.cores:
         return {"TRACEDMODEL_NEURON_CORES": str(replica.cores)}
-    return {"TRACEDMODEL_WORKERS": str(replica.workers)}
+    return {"TRACEDMODEL_WORKERS": str(replica.most_workers)}
 
 
 def _variables(replica: Replica, store: StoreRef) -> dict[str, str]:
