@@ -36,6 +36,17 @@ class Layout:
         """Return the layout in which every worker holds all graphs."""
         return cls((Part(tuple(buckets), workers),))
 
+    @classmethod
+    def dealt_out(cls, buckets: Iterable[Bucket], workers: int, parts: int) -> Layout:
+        """Return the layout in which each of ``parts``, at most as many as workers, has short buckets and long ones."""
+        ordered = sorted(buckets, key=lambda bucket: (bucket.sequence_length, bucket.batch_size))
+        return cls(
+            tuple(
+                Part(tuple(sorted(ordered[number::parts])), len(range(number, workers, parts)))
+                for number in range(parts)
+            )
+        )
+
     @property
     def workers(self) -> int:
         """Return the number of workers."""
@@ -82,13 +93,7 @@ def lay_out(
             f"{size} need {_count(parts * pipeline_cores, 'NeuronCore')}, since {room} {each} of them; the replica "
             f"has {cores}: {_advice(len(buckets) - each * workers, parts * pipeline_cores)}"
         )
-    ordered = sorted(buckets, key=lambda bucket: (bucket.sequence_length, bucket.batch_size))
-    return Layout(
-        tuple(
-            Part(tuple(sorted(ordered[number::parts])), len(range(number, workers, parts)))
-            for number in range(parts)
-        )
-    )
+    return Layout.dealt_out(buckets, workers, parts)
 
 
 def pipeline_for(parameters: int) -> int:

@@ -188,20 +188,64 @@ def test_a_target_that_only_holds_while_times_are_as_computed_is_told(capsys):
     ("parameters", "encoder", "said"),
     [
         (110_000_000, "12x768", None),
-        (None, "24x1024", "a NeuronCore holds about 3 of this model's buckets, these are 4"),
+        (None, "24x1024", "a worker holds about 3 of the 4 buckets, so each has a part of them"),
         (500_000_000, "12x768", "holds about 2 of"),
-        (10**10, "12x768", "holds about 1 of"),
     ],
 )
 def test_more_buckets_than_a_core_has_memory_for_are_told(capsys, parameters, encoder, said):
     lengths = [{"batchSize": size, "sequenceLength": n} for size in (1, 8) for n in (32, 64)]
     status = measured([], parameters) if parameters else {}
-    files(
-        model=manifest({"spec.export.buckets": lengths, "spec.target": "Inf1"}) | {"status": status}
-    )
+    spec = {"spec.export.buckets": lengths, "spec.target": "Inf1", "spec.serving.neuronCores": 4}
+    files(model=manifest(spec) | {"status": status})
     words = ("model.yaml", "--traffic", "traffic.yaml", "--requests", "2000", "--encoder", encoder)
     text = output(capsys, *words)
     assert (said in text) if said else ("Memory" not in text)
+
+
+def test_cores_that_hold_a_part_of_the_buckets_are_slower_than_cores_that_hold_all(capsys):
+    def p99(parameters):
+        spec = {"spec.target": "Inf1", "spec.serving.neuronCores": 4}
+        files(model=a_model(**spec) | {"status": measured(parameters=parameters)})
+        plan = of(capsys, "model.yaml", "--p99-milliseconds", "200")
+        return plan["mostBucketsOfWorker"], plan["choices"][0]["p99Milliseconds"]
+
+    (all_of_them, quick), (one, slow) = p99(10**6), p99(10**9)
+    assert (all_of_them, one) == (1000, 1)
+    assert slow > quick
+
+
+def test_where_nobody_knows_the_weights_every_core_is_taken_to_hold_all(capsys):
+    files(model=a_model(**{"spec.target": "Inf1"}) | {"status": measured()})
+    assert of(capsys, "model.yaml")["mostBucketsOfWorker"] is None
+
+
+def test_buckets_that_no_replica_holds_are_refused_with_figures():
+    spec = {"spec.target": "Inf1", "spec.serving.neuronCores": 1}
+    files(model=a_model(**spec) | {"status": measured(parameters=10**9)})
+    assert "2 graphs of 1000 million weights need 2 NeuronCores" in refused("model.yaml")
+
+
+def piped(cores):
+    serving, compiler = {"neuronCores": 16}, {"pipelineCores": cores}
+    spec = {"spec.target": "Inf1", "spec.serving": serving, "spec.export.compiler": compiler}
+    files(model=a_model(**spec) | {"status": measured(parameters=10**8)})
+
+
+def test_a_pipeline_of_cores_is_one_worker(capsys):
+    piped(4)
+    plan = of(capsys, "model.yaml")
+    assert [(one["instance"], one["workersPerReplica"]) for one in plan["choices"]] == [
+        ("inf1.6xlarge", 4),
+        ("inf1.24xlarge", 4),
+    ]
+    assert plan["mostBucketsOfWorker"] == 40
+
+
+def test_of_pipelines_no_times_are_computed_and_none_is_longer_than_a_replica():
+    piped(16)
+    assert "give --times FILE for pipelines" in refused("model.yaml", "--encoder", "6x384")
+    message = refused("model.yaml", "--neuron-cores", "4")
+    assert message == "--neuron-cores 4: the manifest's graphs span 16"
 
 
 def test_buckets_are_suggested_ready_to_be_pasted(capsys):

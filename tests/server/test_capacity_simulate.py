@@ -5,6 +5,7 @@ import pytest
 
 from capacity_plans import EIGHT, ONE, fleet, steady, traffic
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cores import lay_out
 from tracedmodel_server.batcher import Batcher
 from tracedmodel_server.capacity.figures import figures
 from tracedmodel_server.capacity.simulate import Balancing, Run, Simulation
@@ -38,7 +39,7 @@ class Diary:
         pass
 
 
-async def really_served(chosen, requests, diary):
+async def really_served(chosen, layout, requests, diary):
     """Return the latencies that the server's own batcher gives the requests, in their order."""
     loop = asyncio.get_running_loop()
     seconds = {bucket: spread.p50 for bucket, spread in chosen.times.items()}
@@ -47,7 +48,7 @@ async def really_served(chosen, requests, diary):
         await asyncio.sleep(seconds[bucket])
         return items
 
-    queue = BatchQueue(seconds, chosen.max_delay, chosen.workers)
+    queue = BatchQueue(seconds, chosen.max_delay, layout=layout)
     batcher = Batcher(queue, run, chosen.max_queued, diary)
     start = loop.time()
 
@@ -59,15 +60,20 @@ async def really_served(chosen, requests, diary):
     return await asyncio.gather(*(ask(*request) for request in requests))
 
 
-@pytest.mark.parametrize(("workers", "rate", "texts"), [(1, 60, 1), (1, 150, 1), (4, 400, 2)])
-def test_a_simulated_server_does_what_the_real_batcher_does(workers, rate, texts):
+@pytest.mark.parametrize(
+    ("workers", "rate", "texts", "held"),
+    [(1, 60, 1, None), (1, 150, 1, None), (4, 400, 2, None), (4, 400, 2, 3)],
+)
+def test_a_simulated_server_does_what_the_real_batcher_does(workers, rate, texts, held):
     times = steady((ONE, 0.010), (EIGHT, 0.040), (Bucket(1, 16), 0.004), (Bucket(8, 16), 0.015))
-    chosen = fleet(workers=workers, times=times, max_queued=10_000)
+    chosen = fleet(workers=workers, times=times, max_queued=10_000, most_buckets=held)
+    weights = 10**9 // (held or len(times))
+    layout = lay_out(list(times), weights, workers)
     asked = traffic(rate, ((8, 3), (40, 2), (64, 1)), texts)
     requests = list(asked.requests(400, seed=1))
     record = play(chosen, requests, Run(requests=400, warm_share=0))
     diary, loop = Diary(), Loop()
-    real = loop.run_until_complete(really_served(chosen, requests, diary))
+    real = loop.run_until_complete(really_served(chosen, layout, requests, diary))
     loop.close()
     assert [(batch.bucket, batch.tokens) for batch in record.batches] == diary.batches
     order = np.argsort(record.arrived)

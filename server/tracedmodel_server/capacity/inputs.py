@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tracedmodel_api import manifests
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cores import TooLarge, graphs_per_worker, lay_out
 from tracedmodel_api.report import Failure
 from tracedmodel_api.spec_serving import Batching
 from tracedmodel_api.types import KIND, Target, TracedModel
@@ -34,9 +35,6 @@ from tracedmodel_server.capacity.times import (
     parse_times,
 )
 
-_WEIGHTS_PER_CORE = 1e9
-"""AWS's advice for buckets on a core, by the weights of each: aws-neuron-sdk, appnotes/torch-neuron/bucketing-app-note."""
-
 
 @dataclass(frozen=True)
 class Given:
@@ -48,6 +46,12 @@ class Given:
     measured: Mapping[Bucket, Spread]
     encoder: Encoder | None
 
+    @property
+    def pipeline_cores(self) -> int:
+        """Return the NeuronCores that a graph spans."""
+        compiler = self.resource.spec.export.compiler if self.resource else None
+        return compiler.pipeline_cores if compiler else 1
+
 
 @dataclass(frozen=True)
 class Replica:
@@ -57,8 +61,6 @@ class Replica:
     instances: list[Instance]
     computed: int
     """How many of its buckets' times are computed rather than measured."""
-    most_buckets: int | None
-    """How many buckets fit a NeuronCore, where that is known."""
 
 
 def read(arguments: argparse.Namespace) -> Given:
@@ -78,7 +80,11 @@ def read(arguments: argparse.Namespace) -> Given:
         buckets = tuple(parse_buckets(arguments.buckets))
     else:
         buckets = resource.buckets() if resource else tuple(sorted(times, key=str))
-    return Given(target, resource, buckets, times, encoder)
+    given = Given(target, resource, buckets, times, encoder)
+    if encoder is not None and given.pipeline_cores > 1:
+        message = "--encoder computes times of single NeuronCores: give --times FILE for pipelines"
+        raise Failure("InvalidRequest", message)
+    return given
 
 
 def replica(arguments: argparse.Namespace, given: Given) -> Replica:
@@ -98,9 +104,10 @@ def replica(arguments: argparse.Namespace, given: Given) -> Replica:
         max_queued=_first(arguments.max_queued, batching.max_queued_requests),
         host_seconds=arguments.host_milliseconds / 1000,
         balancing=Balancing(arguments.balancing),
+        most_buckets=_most_buckets(arguments, given),
     )
     unknown = sum(bucket not in given.measured for bucket in given.buckets)
-    return Replica(server, _instances(arguments, given), unknown, _most_buckets(given))
+    return Replica(server, _instances(arguments, given), unknown)
 
 
 def read_text(name: str) -> str:
@@ -139,17 +146,35 @@ def _instances(arguments: argparse.Namespace, given: Given) -> list[Instance]:
     prices = parse_prices(arguments.price)
     if given.target is Target.CPU:
         return cpu_instances(arguments.workers, prices)
+    return inf1_instances(_cores(arguments, given), prices, given.pipeline_cores)
+
+
+def _cores(arguments: argparse.Namespace, given: Given) -> int:
+    """Return the NeuronCores of a replica; raises Failure InvalidRequest where a pipeline has more."""
     declared = (given.resource.spec.serving.neuron_cores or 1) if given.resource else CORES_PER_CHIP
-    return inf1_instances(_first(arguments.neuron_cores, declared), prices)
+    cores = _first(arguments.neuron_cores, declared)
+    if cores < given.pipeline_cores:
+        message = f"--neuron-cores {cores}: the manifest's graphs span {given.pipeline_cores}"
+        raise Failure("InvalidRequest", message)
+    return cores
 
 
-def _most_buckets(given: Given) -> int | None:
-    """Return how many graphs fit the memory of a core, each with the model's weights, but at least one."""
+def _most_buckets(arguments: argparse.Namespace, given: Given) -> int | None:
+    """Return how many graphs, each with the model's weights, fit a worker, where that is known.
+
+    Raises Failure InvalidRequest where the buckets do not fit on all workers together.
+    """
     if given.target is Target.CPU:
         return None
     model = given.resource.status.model if given.resource else None
     weights = (model.parameters if model else None) or (given.encoder and given.encoder.weights)
-    return max(1, round(_WEIGHTS_PER_CORE / weights)) if weights else None
+    if not weights:
+        return None
+    try:
+        lay_out(given.buckets, weights, _cores(arguments, given), given.pipeline_cores)
+    except TooLarge as error:
+        raise Failure("InvalidRequest", str(error)) from None
+    return graphs_per_worker(weights, given.pipeline_cores)
 
 
 def _first(chosen: int | None, otherwise: int) -> int:

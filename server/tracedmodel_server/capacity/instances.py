@@ -31,14 +31,16 @@ class Instance:
     dollars: float | None
 
 
-def inf1_instances(cores: int, prices: Mapping[str, float]) -> list[Instance]:
+def inf1_instances(
+    cores: int, prices: Mapping[str, float], pipeline_cores: int = 1
+) -> list[Instance]:
     """Return the Inf1 instances that have room for a replica of so many NeuronCores.
 
-    ``prices`` go before the known ones; raises Failure InvalidRequest for what is no Inf1 instance.
+    Each, or each pipeline of them, is a worker. ``prices`` go before the known ones; raises Failure InvalidRequest for what is no Inf1 instance.
     """
     _demand_known(prices, [name for name, _, _ in _INF1])
     return [
-        Instance(name, own // cores, cores, prices.get(name, dollars))
+        Instance(name, own // cores, cores // pipeline_cores, prices.get(name, dollars))
         for name, own, dollars in _INF1
         if own >= cores
     ]

@@ -47,7 +47,7 @@ class Choice:
 
     @property
     def workers(self) -> int:
-        """Return the workers of all: on Inf1 the NeuronCores."""
+        """Return the workers of all: on Inf1 the NeuronCores, or the pipelines of them."""
         return self.replicas * self.instance.workers
 
     @property

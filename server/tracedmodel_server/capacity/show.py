@@ -45,7 +45,7 @@ def plan_text(demand: Demand, replica: Replica, plans: Plans) -> str:
     best = plans.cheapest
     verdict = [] if best is None else [f"Cheapest: {_bought(best)}"]
     caution = _caution(plans) if replica.computed else []
-    notes = (*verdict, *caution, *_notes(demand, replica, plans.choices))
+    notes = (*verdict, *caution, *_notes(demand, plans.choices))
     return "\n".join((*_asked(demand, replica), "", table, *notes, ""))
 
 
@@ -65,6 +65,7 @@ def plan_json(demand: Demand, replica: Replica, plans: Plans) -> dict[str, Any]:
             for bucket, spread in demand.server.times.items()
         ],
         "computedTimes": replica.computed,
+        "mostBucketsOfWorker": demand.server.most_buckets,
         "prices": PRICES,
         "choices": [_choice_json(choice) for choice in plans.choices],
         "cheapest": best.instance.name if best else None,
@@ -168,16 +169,16 @@ def _caution(plans: Plans) -> list[str]:
     return [f"If all times are {WORST_ERROR:.0%} longer: {bought}", origin]
 
 
-def _notes(demand: Demand, replica: Replica, choices: Sequence[Choice]) -> list[str]:
+def _notes(demand: Demand, choices: Sequence[Choice]) -> list[str]:
     notes = []
     if any(choice.instance.name != REPLICA for choice in choices):
         notes.append(f"Prices: {PRICES}; they differ by region and contract: --price NAME=DOLLARS.")
     elif choices[0].instance.dollars is None:
         notes.append(f"No price of a replica an hour is given: --price {REPLICA}=DOLLARS.")
-    most, buckets = replica.most_buckets, len(demand.server.times)
+    most, buckets = demand.server.most_buckets, len(demand.server.times)
     if most is not None and buckets > most:
         notes.append(
-            f"Memory: a NeuronCore holds about {most} of this model's buckets, these are {buckets}."
+            f"Memory: a worker holds about {most} of the {buckets} buckets, so each has a part of them."
         )
     return notes
 

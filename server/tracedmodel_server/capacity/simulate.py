@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +19,7 @@ from functools import partial
 import numpy as np
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.cores import Layout
 from tracedmodel_server.capacity.times import Times
 from tracedmodel_server.capacity.traffic import Request
 from tracedmodel_server.policy import BatchQueue, Dispatch, Entry, WaitUntil
@@ -36,7 +38,10 @@ class Balancing(str, Enum):
 
 @dataclass(frozen=True)
 class Fleet:
-    """Servers that are alike. Seconds; ``host_seconds`` are those of the host for each text."""
+    """Servers that are alike. Seconds; ``host_seconds`` are those of the host for each text.
+
+    A worker holds ``most_buckets`` of the buckets, or all of them where that is None.
+    """
 
     servers: int
     workers: int
@@ -45,6 +50,13 @@ class Fleet:
     max_queued: int = 1024
     host_seconds: float = 0.0
     balancing: Balancing = Balancing.RANDOM
+    most_buckets: int | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Return which worker of a server holds which buckets, as the server itself would."""
+        parts = math.ceil(len(self.times) / (self.most_buckets or len(self.times)))
+        return Layout.dealt_out(self.times, self.workers, parts)
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,7 @@ class _Server:
 
     def __init__(self, fleet: Fleet) -> None:
         seconds = {bucket: spread.p50 for bucket, spread in fleet.times.items()}
-        self.queue: BatchQueue[_Open] = BatchQueue(seconds, fleet.max_delay, fleet.workers)
+        self.queue: BatchQueue[_Open] = BatchQueue(seconds, fleet.max_delay, layout=fleet.layout)
         self.host_free = 0.0
         self.alarm = 0
         self.texts = 0
