@@ -129,6 +129,22 @@ def reasons_of(text, folder):
 ERRORS = [(re.findall("`([^`]+)`", row[0]), row) for row in table("text")]
 
 
+def test_counts_the_host_s_memory_by_the_formula_that_it_gives():
+    weights = {
+        "MiniLM": 30_522 * 384,
+        "BERT-base": 30_522 * 768,
+        "XLM-RoBERTa-base": 250_002 * 768,
+    }
+    for name, count in weights.items():
+        assert f"{count * 4 / 1e6:.0f} MB of {name}" in PAGE
+    assert f"two\nbuckets of that on four cores take {250_002 * 768 * 4 * 8 / 1e9:.1f} GB" in PAGE
+
+
+def test_says_what_a_serving_pod_asks_for_by_default():
+    asked = SETTINGS.inf1.serving_resources
+    assert f"{asked['cpu']} CPUs and {asked['memory']} unless" in PAGE
+
+
 def test_every_error_has_a_reason_that_there_is_a_meaning_and_a_remedy():
     assert len(ERRORS) > 15
     for _, row in ERRORS:

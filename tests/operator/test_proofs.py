@@ -128,6 +128,17 @@ def test_an_export_that_measured_needs_no_server_to_be_asked():
     assert pod_to_ask(observation, make_plan(world.resource, observation, world.settings)) is None
 
 
+def test_nobody_is_asked_before_the_artifact_is_served():
+    async def read(address, port):
+        raise AssertionError((address, port))
+
+    world = World()
+    observation = world.observe()
+    plan = make_plan(world.resource, observation, world.settings)
+    reader = ProofReader(read, 8080)
+    assert asyncio.run(reader.of(("search", "minilm"), observation, plan)) == {}
+
+
 def test_a_rollout_is_asked_about_once():
     world = on_a_device()
     observation = world.observe()
