@@ -220,3 +220,9 @@ class Status(StatusModel):
     """The last thing that went wrong."""
     failures: Count = 0
     """Failures in a row of the request under way."""
+
+    def parameters_of(self, fingerprint: str) -> int | None:
+        """Return the weights of the model, where the artifact that told them answers the request of this identity."""
+        if self.model is None or self.artifact is None:
+            return None
+        return self.model.parameters if self.artifact.fingerprint == fingerprint else None

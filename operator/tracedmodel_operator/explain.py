@@ -88,9 +88,8 @@ def explain(resource: TracedModel, settings: Settings, parameters: int | None = 
     """Return the explanation of one resource: comments, then the children as YAML."""
     if settings.default_store_url is None:
         settings = settings.with_(default_store_url=_DEFAULT_STORE)
-    model = resource.status.model
-    known = parameters or (model.parameters if model else None)
     plan = make_plan(resource, observe([], datetime.now(timezone.utc)), settings)
+    known = parameters or resource.status.parameters_of(plan.fingerprint)
     lines = [*_about(resource, settings), *_export(resource, plan), *_fit(resource, known)]
     comments = "".join(f"# {line}".rstrip() + "\n" for line in lines)
     return comments + _children(resource, plan, settings, known)
@@ -120,9 +119,8 @@ def _named(store: StoreRef) -> str:
 
 def _export(resource: TracedModel, plan: Plan) -> Iterator[str]:
     """Say which buckets would be traced: none that the status has for the same request."""
-    export, artifact = resource.status.export, resource.status.artifact
-    same = export is not None and export.fingerprint == plan.fingerprint
-    rows = artifact.buckets if artifact and same else []
+    artifact = resource.status.artifact
+    rows = artifact.buckets if artifact and artifact.fingerprint == plan.fingerprint else []
     there = {Bucket(b.batch_size, b.sequence_length, b.target_length, b.beams) for b in rows}
     yield ""
     if plan.problem:

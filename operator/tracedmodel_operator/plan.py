@@ -111,11 +111,10 @@ def _chips(resource: TracedModel, settings: Settings) -> str | None:
 
 def _crowded(resource: TracedModel, plan: Plan) -> str | None:
     """Return why the wanted buckets do not fit on the NeuronCores of a replica, once the model's size is known."""
-    export, model = resource.status.export, resource.status.model
     if resource.spec.target is Target.CPU:
         return None
-    known = model if export and export.fingerprint == plan.fingerprint else None
-    parameters = plan.artifact.report.parameters if plan.artifact else known and known.parameters
+    known = resource.status.parameters_of(plan.fingerprint)
+    parameters = plan.artifact.report.parameters if plan.artifact else known
     if not parameters:
         return None
     compiler = resource.spec.export.compiler or Compiler()

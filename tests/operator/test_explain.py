@@ -81,10 +81,9 @@ def status_of_one_bucket(resource):
     return {
         "observedGeneration": 1,
         "model": {"parameters": 22_000_000},
-        "export": {"fingerprint": base_fingerprint(resource, "s3://models/default")},
         "artifact": {
             "digest": "a" * 64,
-            "fingerprint": "b" * 64,
+            "fingerprint": base_fingerprint(resource, "s3://models/default"),
             "exportedTime": "2026-01-01T00:00:00Z",
             "bucketCount": 1,
             "buckets": [
@@ -104,9 +103,17 @@ def test_a_bucket_that_the_status_has_is_not_traced_again():
 def test_a_bucket_of_another_request_is_traced_anew():
     def status(resource):
         found = status_of_one_bucket(resource)
-        return {**found, "export": {"fingerprint": "d" * 64}}
+        # As while the next export runs: the artifact is still that of the one before.
+        export = {"fingerprint": found["artifact"]["fingerprint"]}
+        return {
+            **found,
+            "export": export,
+            "artifact": {**found["artifact"], "fingerprint": "d" * 64},
+        }
 
-    assert "is there already" not in told(INF1, status=status)
+    text = told(INF1, status=status)
+    assert "is there already" not in text
+    assert "how many it has is known after the first export" in text
 
 
 def test_what_keeps_an_export_from_beginning_is_told():

@@ -186,6 +186,19 @@ def test_a_bucket_more_than_fits_is_refused_before_it_is_exported_and_what_serve
     assert world.deployment()["spec"]["template"] == served
 
 
+def test_the_size_of_the_model_before_says_nothing_of_the_next():
+    world = on_inf1(900_000_000, neuronCores=4)
+    world.edit(
+        {"model": {"source": "hf://sentence-transformers/smaller"}, "serving": {"neuronCores": 1}}
+    )
+    for _ in range(3):
+        world.turn()
+        assert world.plan.problem is None
+    assert len(world.jobs()) == 2
+    world.finish(report(parameters=22_000_000))
+    assert world.settle().problem is None
+
+
 def test_a_job_expires_once_its_artifact_stands_in_status_and_index():
     world = launched()
     world.finish(report())
