@@ -95,7 +95,13 @@ def make_plan(resource: TracedModel, observation: Observation, settings: Setting
     crowded = _crowded(resource, plan)
     if crowded:
         problem = Problem(c.CORES_TOO_FEW, crowded, terminal=True)
-        return Plan(plan.fingerprint, plan.request, artifact=plan.artifact, problem=problem)
+        return Plan(
+            plan.fingerprint,
+            plan.request,
+            artifact=plan.artifact,
+            made=plan.made,
+            problem=problem,
+        )
     plan = _served(resource, observation, settings, plan)
     return replace(plan, expire=_on_record(resource, observation, plan))
 

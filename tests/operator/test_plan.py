@@ -166,6 +166,7 @@ def test_graphs_that_do_not_fit_on_their_cores_are_not_rolled_out():
     problem = world.plan.problem
     assert (problem.reason, problem.terminal) == ("CoresTooFew", True)
     assert problem.message.startswith("2 graphs of 800 million weights need 2 NeuronCores")
+    assert world.plan.made.parameters == 800_000_000
     assert ("Deployment", "minilm") not in world.objects
     world.edit({"serving": {"neuronCores": 4}})
     assert world.settle().problem is None
