@@ -15,6 +15,7 @@ from exports import a_request
 from s3_server import make_bucket, use_server
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.report import Report
+from tracedmodel_exporter.progress import STEPS
 
 pytestmark = [pytest.mark.slow, pytest.mark.transformers]
 
@@ -61,13 +62,11 @@ def test_an_export_killed_at_any_moment_is_finished_by_the_next(model, store_url
     *killed, whole = drive("kill", model(), ask(model(), store_url))
     names = [str(bucket) for bucket in BUCKETS]
     died = [result["died"] for result in killed]
-    # Blobs of both, manifests' blobs, manifests; six steps a bucket; resolve, lookup, import, fetch, load.
+    # Blobs of both, manifests' blobs, manifests; the steps of a bucket; resolve, lookup, import, fetch, load.
     assert sum(name.startswith("write blobs/sha256/") for name in died) == 9
     assert sum(name.startswith("create graphs/") for name in died) == 2
-    assert [name for name in died if name.startswith("2x16")] == [
-        f"2x16 {step}" for step in ("trace", "save", "reopen", "verify", "benchmark", "publish")
-    ]
-    assert len(died) == 9 + 2 + 2 * 6 + 5
+    assert [name for name in died if name.startswith("2x16")] == [f"2x16 {step}" for step in STEPS]
+    assert len(died) == 9 + 2 + 2 * len(STEPS) + 5
     assert whole["traced"] == names
     for result in killed:
         created = died[: died.index(result["died"]) + 1]
