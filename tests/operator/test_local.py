@@ -58,7 +58,11 @@ def deployment(port: int, artifact: str, seen: Path) -> dict:
     container["volumeMounts"].append({"name": "index", "mountPath": "/etc/x"})
     container["ports"] = [{"containerPort": port}]
     container["readinessProbe"] = {"httpGet": {"path": "/ready"}}
-    metadata = {"name": "d", "annotations": {"tracedmodel.dev/artifact": artifact}}
+    metadata = {
+        "name": "d",
+        "labels": {"tracedmodel.dev/model": "d"},
+        "annotations": {"tracedmodel.dev/artifact": artifact},
+    }
     return {"kind": "Deployment", "metadata": metadata, "spec": {"template": pod}}
 
 
