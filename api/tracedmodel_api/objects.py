@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,18 @@ _BACKOFF = {
     "base": 2,
 }
 _RETRIES = {"max_retries": 5, "retry_timeout": _TIMEOUT, "backoff": _BACKOFF}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object as a list tells of it."""
+
+    path: str
+    size: int
+    modified: datetime
+    """When its bytes were written last, by the store's clock."""
+    version: str | None
+    """The store's word for these very bytes, where it has one."""
 
 
 class Objects:
@@ -109,9 +122,36 @@ class Objects:
 
     def paths(self, prefix: str = "") -> list[str]:
         """Return the paths of all objects below a prefix, sorted."""
+        return [entry.path for entry in self.entries(prefix)]
+
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """Return all objects below a prefix, sorted by path."""
         with self._answering("list it"):
             listing = obstore.list(self._backing, prefix or None)
-            return sorted(str(entry["path"]) for batch in listing for entry in batch)
+            found = [_entry(told) for batch in listing for told in batch]
+        return sorted(found, key=lambda entry: entry.path)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete objects; one that is gone is gone."""
+        left = list(paths)
+        try:
+            with self._answering("delete from it"):
+                obstore.delete(self._backing, left)
+        except FileNotFoundError:
+            # A folder stops at the first that is not there.
+            for path in left:
+                self._delete(path)
+
+    def _delete(self, path: str) -> None:
+        try:
+            with self._answering(f"delete {path}"):
+                obstore.delete(self._backing, path)
+        except FileNotFoundError:
+            return
+
+
+def _entry(told: Any) -> Entry:
+    return Entry(str(told["path"]), int(told["size"]), told["last_modified"], told["e_tag"])
 
 
 def _open(url: str, *, create: bool) -> Any:

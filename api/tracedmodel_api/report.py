@@ -83,6 +83,8 @@ def _reasons() -> dict[str, Reason]:
         ("OutOfSpace", 75, transient, "The disk is full.", "Give the pod more ephemeral storage."),
         ("DeviceNotFound", 76, transient, "There is no Neuron device, or it or its driver does not answer.", "Check the node's driver and device plugin, and that the pod asks for NeuronCores."),
         ("CoresNotAvailable", 77, transient, "Another process holds the NeuronCores, or the pod was given fewer than it needs.", "Wait for the pod that is ending; else restart the driver on the node that the message names."),
+        ("StoreBusy", 78, transient, "A clean-up of the store goes on, or was not done in its time.", "Nothing: a cluster tries it again; by hand, run the same again later."),
+        ("ClusterUnreachable", 79, transient, "A cluster does not answer, or does not let its objects be read.", "Check the kubeconfig or service account, its permissions and the network."),
     )
     # fmt: on
     return {row[0]: Reason(*row) for row in rows}

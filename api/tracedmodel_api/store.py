@@ -40,7 +40,7 @@ class Store:
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
-        self._objects = Objects(url, "StoreUnreachable", create=create)
+        self.objects = Objects(url, "StoreUnreachable", create=create)
         self._sound: set[str] = set()
         """Digests of the blobs that this object wrote, or read whole."""
         self.stored_bytes = 0
@@ -48,7 +48,7 @@ class Store:
 
     def has(self, blob: Blob) -> bool:
         """Tell whether a blob of this digest and size is there; its bytes are not read."""
-        return self._objects.size(_blob_path(blob.digest)) == blob.size
+        return self.objects.size(blob_path(blob.digest)) == blob.size
 
     def put(self, data: bytes) -> Blob:
         """Store bytes and return their blob; what stands there already is kept if it is these very bytes."""
@@ -60,7 +60,7 @@ class Store:
 
     def _put(self, blob: Blob, data: bytes | Path) -> Blob:
         if not (self.has(blob) and self._matches(blob)):
-            self._objects.write(_blob_path(blob.digest), data)
+            self.objects.write(blob_path(blob.digest), data)
             self._sound.add(blob.digest)
             self.stored_bytes += blob.size
         return blob
@@ -95,7 +95,7 @@ class Store:
             reasons = {"BlobMissing": "ManifestInvalid", "BlobCorrupt": "BlobCorrupt"}
             if failure.reason.name not in reasons:
                 raise
-            both = f"{_graph_path(graph.fingerprint)} and {_blob_path(blob.digest)}"
+            both = f"{graph_path(graph.fingerprint)} and {blob_path(blob.digest)}"
             message = f"store {self.url}: {both} are not the same manifest: remove both"
             raise Failure(reasons[failure.reason.name], message) from None
 
@@ -104,7 +104,13 @@ class Store:
 
         Raises Failure BlobCorrupt or ManifestInvalid, which name the file that lies.
         """
-        self.check_manifest(graph)
+        try:
+            self.check_manifest(graph)
+        except Failure:
+            if self.graph(graph.fingerprint) == graph:
+                raise
+            # It is no longer published: a clean-up took its name, and then its bytes.
+            return list(graph.blobs())
         return [blob for blob in graph.blobs() if self._lacks(graph, blob)]
 
     def _lacks(self, graph: Graph, blob: Blob) -> bool:
@@ -118,12 +124,12 @@ class Store:
 
     def demand(self, graph: Graph, blob: Blob) -> None:
         """Refuse a blob of a published graph that is missing, corrupt or of another size; read it once at most."""
-        size = self._objects.size(_blob_path(blob.digest))
+        size = self.objects.size(blob_path(blob.digest))
         if size != blob.size:
             self._sound.discard(blob.digest)
         self._check_once(blob)
         if size != blob.size:
-            path = _graph_path(graph.fingerprint)
+            path = graph_path(graph.fingerprint)
             message = f"{path} says {blob.size} bytes of blob {blob.digest}, which has {size}"
             raise Failure("ManifestInvalid", f"store {self.url}: {message}")
 
@@ -145,10 +151,10 @@ class Store:
     def _stream(self, digest: str) -> Iterator[bytes]:
         """Return a blob in parts; raises after the last one if they do not match the digest."""
         found = hashlib.sha256()
-        path = _blob_path(digest)
+        path = blob_path(digest)
         try:
             # Another exporter may write the same bytes meanwhile; the digest tells of any others.
-            for part in self._objects.stream(path, pinned=False):
+            for part in self.objects.stream(path, pinned=False):
                 found.update(part)
                 yield part
         except FileNotFoundError:
@@ -160,9 +166,9 @@ class Store:
 
     def graph(self, fingerprint: str) -> Graph | None:
         """Return the graph with this fingerprint, or None if none is published."""
-        path = _graph_path(fingerprint)
+        path = graph_path(fingerprint)
         try:
-            data = self._objects.read(path)
+            data = self.objects.read(path)
         except FileNotFoundError:
             return None
         graph = parse_graph(data, f"store {self.url}: {path}")
@@ -182,19 +188,19 @@ class Store:
         """Make a graph visible whose blobs are stored; where another was first and is whole, return that one."""
         data = graph.to_bytes()
         self.put(data)
-        path = _graph_path(graph.fingerprint)
-        if self._objects.create(path, data):
+        path = graph_path(graph.fingerprint)
+        if self.objects.create(path, data):
             return graph
         winner = self.graph(graph.fingerprint)
         if winner is not None and not self.lacking(winner):
             return winner
         # Nobody can use a graph that lacks blobs, nor one that was removed meanwhile; ours has all of its own.
-        self._objects.write(path, data)
+        self.objects.write(path, data)
         return graph
 
     def fingerprints(self) -> list[str]:
         """Return the fingerprints of all published graphs, sorted."""
-        names = self._objects.paths("graphs")
+        names = self.objects.paths("graphs")
         return [found[1] for name in names if (found := _GRAPH.fullmatch(name))]
 
     def index(self, data: bytes) -> Index:
@@ -239,9 +245,11 @@ def _parse(kind: type[_Document], data: bytes, where: str) -> _Document:
         raise Failure("ManifestInvalid", f"{where} is damaged at {place}: {first['msg']}") from None
 
 
-def _blob_path(digest: str) -> str:
+def blob_path(digest: str) -> str:
+    """Return where a blob stands."""
     return f"blobs/sha256/{digest}"
 
 
-def _graph_path(fingerprint: str) -> str:
+def graph_path(fingerprint: str) -> str:
+    """Return where the manifest of a published graph stands."""
     return f"graphs/{fingerprint}.json"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.keeping import settle
 from tracedmodel_api.kinship import demand_kinship
 from tracedmodel_api.manifest import Graph
 from tracedmodel_api.report import Failure, Report, Row
@@ -26,6 +27,9 @@ _LIBRARIES = {
     Target.CPU: ("torch", "transformers"),
     Target.INF1: ("torch", "transformers", "torch-neuron", "neuron-cc"),
 }
+
+_ROUNDS = 3
+"""How often a graph is traced anew that a clean-up broke meanwhile."""
 
 
 class Export:
@@ -59,9 +63,25 @@ class Export:
         }
         with self._progress.step("store", "lookup"):
             missing = [b for b in self._buckets if not self._find(store, b, fingerprints[b])]
-        if missing:
-            wanted = {b: fingerprints[b] for b in missing}
-            self._trace(store, source, wanted, versions, scratch)
+        for _ in range(_ROUNDS):
+            if missing:
+                wanted = {b: fingerprints[b] for b in missing}
+                self._trace(store, source, wanted, versions, scratch)
+            missing = self._lost(store)
+            if not missing:
+                return
+        message = f"what this export stores is removed again and again: {missing[0]} for one"
+        raise Failure("StoreBusy", f"store {store.url}: {message}")
+
+    def _lost(self, store: Store) -> list[Bucket]:
+        """Keep the graphs from clean-ups; give up and return the buckets of those that one broke meanwhile."""
+        broken = settle(store, self.published.values())
+        lost = [bucket for bucket, graph in self.published.items() if graph in broken]
+        for bucket in lost:
+            del self.published[bucket]
+            self.cached.discard(bucket)
+            self._progress.say(f"{bucket}: a clean-up removed a part of its graph: traced anew")
+        return lost
 
     def _find(self, store: Store, bucket: Bucket, fingerprint: str) -> bool:
         """Take a published graph, read whole and judged by this request's tolerance; tell whether there is one."""

@@ -25,7 +25,7 @@ def artifacts(store_url, capsys):
 
 
 def overwrite(store, path, data):
-    store._objects.write(path, data)
+    store.objects.write(path, data)
 
 
 def blob_path(text):
@@ -111,7 +111,7 @@ def test_an_intact_store_has_no_faults_and_shared_blobs_are_read_once(store, art
 def test_every_fault_is_told_and_the_first_gives_the_exit_code(store, artifacts):
     graphs = {name: a_published_graph(store, name) for name in ("one", "two", "three")}
     overwrite(store, blob_path("graph of one"), b"altered")
-    obstore.delete(store._objects._backing, blob_path("golden of two"))
+    obstore.delete(store.objects._backing, blob_path("golden of two"))
     overwrite(store, f"graphs/{graphs['three'].fingerprint}.json", b"garbage")
     code, lines, errors = artifacts("verify")
     faults = {"one": "BlobCorrupt", "two": "BlobMissing", "three": "ManifestInvalid"}

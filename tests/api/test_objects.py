@@ -1,3 +1,5 @@
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from builders import a_blob, a_graph
@@ -36,6 +38,37 @@ def test_creates_once(objects):
     assert objects.create("a", b"first")
     assert not objects.create("a", b"second")
     assert objects.read("a") == b"first"
+
+
+def test_lists_objects_with_size_time_and_version(objects):
+    before = datetime.now(timezone.utc) - timedelta(seconds=2)
+    objects.write("a/one", b"1")
+    objects.write("b", b"22")
+    one, two = objects.entries()
+    assert [(entry.path, entry.size) for entry in (one, two)] == [("a/one", 1), ("b", 2)]
+    assert before < one.modified <= datetime.now(timezone.utc) + timedelta(seconds=2)
+    objects.write("b", b"33")
+    assert objects.entries("a") == [one]
+    assert objects.entries("b") == []
+    assert objects.entries()[1].version not in (None, two.version)
+
+
+def test_deletes_what_is_there_and_minds_nothing_that_is_not(objects):
+    names = [f"a/{number}" for number in range(5)]
+    for name in names:
+        objects.write(name, b"x")
+    objects.delete([names[0], "a/nothing", names[1]])
+    objects.delete(["nothing"])
+    objects.delete([])
+    assert objects.paths() == names[2:]
+
+
+def test_deletes_more_than_one_request_takes(objects):
+    names = [f"a/{number}" for number in range(1100)]
+    for name in names:
+        objects.write(name, b"")
+    objects.delete(names)
+    assert objects.paths() == []
 
 
 def test_a_missing_object_is_a_missing_file(objects):
@@ -89,8 +122,9 @@ def test_a_folder_to_read_from_is_not_made(tmp_path):
         lambda store: store.read(a_blob("x").digest),
         lambda store: store.graph(a_graph().fingerprint),
         lambda store: store.fingerprints(),
+        lambda store: store.objects.delete(["a"]),
     ],
-    ids=["put", "publish", "has", "read", "graph", "fingerprints"],
+    ids=["put", "publish", "has", "read", "graph", "fingerprints", "delete"],
 )
 @pytest.mark.timeout(60)
 def test_a_store_that_does_not_answer_is_told_in_seconds(monkeypatch, action):
@@ -110,7 +144,7 @@ def test_a_bucket_that_is_not_there_is_told(monkeypatch, s3_endpoint, tmp_path):
         reason, message = failure_of(action, argument)
         assert reason == "StoreUnreachable"
         assert message.endswith("there is no such bucket")
-    assert failure_of(store._objects.create, "a", b"x")[0] == "StoreUnreachable"
+    assert failure_of(store.objects.create, "a", b"x")[0] == "StoreUnreachable"
     assert failure_of(store.fingerprints)[0] == "StoreUnreachable"
 
 

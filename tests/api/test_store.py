@@ -17,11 +17,11 @@ PATH = f"blobs/sha256/{a_blob(HELLO).digest}"
 
 
 def overwrite(store, path, data):
-    store._objects.write(path, data)
+    store.objects.write(path, data)
 
 
 def remove(store, path):
-    obstore.delete(store._objects._backing, path)
+    obstore.delete(store.objects._backing, path)
 
 
 def failure_of(action, *arguments):
@@ -67,14 +67,14 @@ def test_what_is_there_is_not_written_again(store, tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(HELLO)
     store.put(HELLO)
-    monkeypatch.setattr(store._objects, "write", None)
+    monkeypatch.setattr(store.objects, "write", None)
     assert store.put(HELLO) == store.put_file(path) == a_blob(HELLO)
 
 
 def test_what_was_fetched_is_not_fetched_again(store, tmp_path, monkeypatch):
     blob = store.put(HELLO)
     path = store.fetch(blob, tmp_path)
-    monkeypatch.setattr(store, "_objects", None)
+    monkeypatch.setattr(store, "objects", None)
     assert store.fetch(blob, tmp_path) == path
 
 

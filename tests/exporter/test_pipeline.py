@@ -15,6 +15,7 @@ from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import Store
 from tracedmodel_api.types import Target, Task
+from tracedmodel_exporter import pipeline
 from tracedmodel_exporter.pipeline import Export
 from tracedmodel_exporter.progress import STEPS
 
@@ -64,6 +65,7 @@ def test_a_second_run_traces_nothing_and_reports_the_same(model, store):
 CACHED_RUN = """
 import sys
 from tracedmodel_api.request import ExportRequest
+from tracedmodel_exporter import pipeline
 from tracedmodel_exporter.pipeline import Export
 from tracedmodel_exporter.progress import Lines
 report = Export(ExportRequest.model_validate_json(sys.argv[1]), None, Lines(sys.stderr)).run()
@@ -237,3 +239,43 @@ def test_a_published_graph_without_a_proof_is_taken_as_it_is(model, store):
     report, told = run(request)
     assert told.traced() == []
     assert (report.rows[0].error, report.rows[0].agreement) == (None, None)
+
+
+def breaking(monkeypatch, store, times):
+    """Let a clean-up take the golden data of all graphs just before they are settled, some times."""
+    settle, left = pipeline.settle, iter(range(times))
+
+    def broken(shelf, graphs):
+        for graph in list(graphs) if next(left, None) is not None else ():
+            (store / "blobs" / "sha256" / graph.golden.blob.digest).unlink()
+        return settle(shelf, graphs)
+
+    monkeypatch.setattr(pipeline, "settle", broken)
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_graph_that_a_clean_up_broke_meanwhile_is_traced_anew(
+    model, store, monkeypatch, published
+):
+    request = a_request(model(), store)
+    if published:
+        run(request)
+    breaking(monkeypatch, store, 1)
+    report, told = run(request)
+    assert told.said[-1] == "2x16: a clean-up removed a part of its graph: traced anew"
+    assert (report.cached, told.traced()) == (0, ["2x16"] * (1 if published else 2))
+    shelf = Store(request.store_url)
+    assert shelf.lacking(shelf.graph_by_digest(report.rows[0].digest)) == []
+
+
+def test_graphs_that_are_broken_again_and_again_are_not_reported(model, store, monkeypatch):
+    breaking(monkeypatch, store, 9)
+    with pytest.raises(Failure, match="is removed again and again: 2x16 for one") as caught:
+        run(a_request(model(), store))
+    assert caught.value.reason.name == "StoreBusy"
+
+
+def test_what_is_reported_is_pinned(model, store):
+    report, _ = run(a_request(model(), store, "TextClassification", SMALL, LARGE))
+    (path,) = (store / "pins").iterdir()
+    assert json.loads(path.read_text())["pins"] == sorted(row.digest for row in report.rows)
