@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -91,9 +92,14 @@ async def find_access() -> Access:
     )
 
 
-async def _configuration() -> client.Configuration:
+async def _configuration(
+    kubeconfig: Path | None = None, context: str | None = None
+) -> client.Configuration:
     loaded = client.Configuration()
-    await config.load_config(client_configuration=loaded)  # type: ignore[no-untyped-call]  # the client has no types
+    # A file or context that is asked for by name is not looked for elsewhere.
+    chosen = {"config_file": kubeconfig and str(kubeconfig), "context": context}
+    named = chosen if kubeconfig or context else {}
+    await config.load_config(client_configuration=loaded, **named)  # type: ignore[no-untyped-call]  # the client has no types
     # Once, and not for each request: aiohttp would look for a proxy and for ~/.netrc in threads, every time.
     loaded.proxy = loaded.proxy or _proxy_of_the_environment(loaded.host)
     loaded.client_session_kwargs = {"trust_env": False}
@@ -112,9 +118,11 @@ class ClientTransport:
         self._client = api
 
     @classmethod
-    async def open(cls) -> ClientTransport:
-        """Read the kubeconfig or, inside a cluster, the service account."""
-        loaded = await _configuration()
+    async def open(
+        cls, kubeconfig: Path | None = None, context: str | None = None
+    ) -> ClientTransport:
+        """Read the kubeconfig or, inside a cluster and if neither is named, the service account."""
+        loaded = await _configuration(kubeconfig, context)
         loaded.connection_pool_maxsize = 100
         return cls(client.ApiClient(loaded))
 

@@ -1,0 +1,1 @@
+"""``tracedmodel gc``: which objects of a store nothing names, and their removal."""

@@ -1,0 +1,74 @@
+"""Reads what the TracedModels of clusters name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracedmodel_api.report import Failure
+from tracedmodel_operator.errors import ApiError, Expired
+from tracedmodel_operator.gc.roots import Roots, merge, roots_of
+from tracedmodel_operator.intake import SELECTOR
+from tracedmodel_operator.kinds import CONFIG_MAP, TRACED_MODEL, Kind
+from tracedmodel_operator.kube import ClientTransport, Kube
+
+_TRIES = 3
+"""A list that took too long begins again."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How to reach a cluster; neither file nor context: as any client would, the service account included."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+    def __str__(self) -> str:
+        return self.context or (str(self.kubeconfig) if self.kubeconfig else "cluster")
+
+
+def read_clusters(
+    clusters: Sequence[Cluster], namespaces: Sequence[str], say: Callable[[str], None]
+) -> Roots:
+    """Return what all clusters name, in these namespaces or in all; raises Failure ClusterUnreachable."""
+    return merge(asyncio.run(_read(cluster, namespaces, say)) for cluster in clusters)
+
+
+async def _read(cluster: Cluster, namespaces: Sequence[str], say: Callable[[str], None]) -> Roots:
+    try:
+        client = await ClientTransport.open(cluster.kubeconfig, cluster.context)
+    except Exception as error:
+        raise Failure("ClusterUnreachable", f"{cluster}: {error}") from error
+    try:
+        found = await read_cluster(Kube(client), str(cluster), namespaces or [None])
+    except ApiError as error:
+        raise Failure("ClusterUnreachable", f"{cluster}: {error}") from error
+    finally:
+        await client.close()
+    say(f"{cluster}: {found.holders} TracedModels and indexes name {len(found.graphs)} graphs")
+    return found
+
+
+async def read_cluster(kube: Kube, name: str, namespaces: Sequence[str | None]) -> Roots:
+    """Return what a cluster names; raises ApiError."""
+    items: list[dict[str, Any]] = []
+    for namespace in namespaces:
+        items += await _listed(kube, TRACED_MODEL, namespace, "")
+        items += await _listed(kube, CONFIG_MAP, namespace, SELECTOR)
+    return roots_of(items, name)
+
+
+async def _listed(
+    kube: Kube, kind: Kind, namespace: str | None, selector: str
+) -> list[dict[str, Any]]:
+    async def once() -> list[dict[str, Any]]:
+        return [i async for page in kube.pages(kind, namespace, selector) for i in page.items]
+
+    for _ in range(_TRIES - 1):
+        with suppress(Expired):
+            return await once()
+    return await once()

@@ -1,0 +1,135 @@
+"""What a clean-up removed or would remove: for people, for programs and for Prometheus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+from tracedmodel_api.objects import Entry
+from tracedmodel_operator.gc.reach import Kept, Name, Verdict
+from tracedmodel_operator.gc.sweep import Removed
+
+_LINE = "{:<12} {:<19} {:<6} {:<9} {:>5} {}\n"
+_DAY = timedelta(days=1)
+_STEP = 1000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run; ``removed`` is None where it was to change nothing."""
+
+    store: str
+    verdict: Verdict
+    removed: Removed | None
+    began: datetime
+    grace: timedelta
+
+    def gone(self) -> tuple[list[Entry], list[Entry], list[Entry]]:
+        """Return names, pins and blobs that went, or would go."""
+        if self.removed is not None:
+            return self.removed.names, self.removed.pins, self.removed.blobs
+        garbage = self.verdict.garbage
+        return [n.entry for n in garbage.names], list(garbage.pins), list(garbage.blobs)
+
+
+def as_text(outcome: Outcome) -> str:
+    """Return a line for each graph that goes, and one for each reason why others stay."""
+    names, pins, blobs = outcome.gone()
+    paths = {entry.path for entry in names}
+    going = [name for name in outcome.verdict.garbage.names if name.entry.path in paths]
+    table = "".join(_LINE.format(*_cells(name, outcome.began)) for name in going)
+    if table:
+        table = _LINE.format("FINGERPRINT", "TASK", "TARGET", "BUCKET", "AGE", "REVISION") + table
+    word = "would go" if outcome.removed is None else "went"
+    size = _bytes(_sum((*names, *pins, *blobs)))
+    total = f"{word}: {_count(len(names), 'graph')}, {_count(len(blobs), 'blob')}, {_count(len(pins), 'pin')}: {size}\n"
+    stays = "".join(f"stays: {line}\n" for line in _stays(outcome))
+    hint = "" if outcome.removed is not None else "nothing was changed: --delete removes it\n"
+    return table + total + stays + hint
+
+
+def _cells(name: Name, now: datetime) -> tuple[str, ...]:
+    fingerprint = Path(name.entry.path).stem[:12]
+    age = f"{(now - name.entry.modified) // _DAY}d"
+    graph = name.graph
+    if graph is None:
+        return (fingerprint, "(no manifest)", "", "", age, "")
+    what = (graph.task.value, graph.target.value, str(graph.bucket.bucket()))
+    return (fingerprint, *what, age, graph.revision[:12])
+
+
+def _stays(outcome: Outcome) -> Iterator[str]:
+    verdict = outcome.verdict
+    for kept in verdict.kept:
+        if kept.graphs:
+            yield f"{_count(kept.graphs, 'graph')}, {_bytes(kept.size)}: {kept.why}"
+    if verdict.spared:
+        yield f"{_count(len(verdict.spared), 'blob')}, {_bytes(_sum(verdict.spared))}: of no graph, too young"
+
+
+def as_json(outcome: Outcome) -> str:
+    """Return all of it, with every path."""
+    names, pins, blobs = outcome.gone()
+    document = {
+        "store": outcome.store,
+        "deleted": outcome.removed is not None,
+        "olderThanSeconds": int(outcome.grace.total_seconds()),
+        "garbage": {
+            "graphs": list(map(_told, names)),
+            "pins": list(map(_told, pins)),
+            "blobs": list(map(_told, blobs)),
+            "bytes": _sum((*names, *pins, *blobs)),
+        },
+        "kept": [_kept(kept) for kept in outcome.verdict.kept],
+        "tooYoung": list(map(_told, outcome.verdict.spared)),
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    modified = entry.modified.isoformat(timespec="seconds")
+    return {"path": entry.path, "bytes": entry.size, "modified": modified}
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    return {"why": kept.why, "graphs": kept.graphs, "bytes": kept.size}
+
+
+def write_metrics(path: Path, outcome: Outcome, now: datetime) -> None:
+    """Write the metrics of a run; a reader sees all of them, or the file that was there before."""
+    names, pins, blobs = outcome.gone()
+    registry = CollectorRegistry()
+    figures = (
+        ("end_timestamp_seconds", "When the clean-up ended", now.timestamp()),
+        ("deleted", "1 if garbage was removed, 0 if it was only counted", outcome.removed is not None),
+        ("garbage_graphs", "Graphs that went, or would go", len(names)),
+        ("garbage_blobs", "Blobs that went, or would go", len(blobs)),
+        ("garbage_bytes", "Bytes that went, or would go", _sum((*names, *pins, *blobs))),
+        ("kept_blobs", "Blobs that something names", len(outcome.verdict.reached)),
+    )  # fmt: skip
+    for name, text, value in figures:
+        gauge = Gauge(f"tracedmodel_gc_{name}", text, ["store"], registry=registry)
+        gauge.labels(store=outcome.store).set(float(value))
+    write_to_textfile(str(path), registry)
+
+
+def _sum(entries: Iterable[Entry]) -> int:
+    return sum(entry.size for entry in entries)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < _STEP:
+            return f"{size:.0f} {unit}"
+        size /= _STEP
+    return f"{size:.1f} GB"
