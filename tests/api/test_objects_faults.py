@@ -199,3 +199,13 @@ def test_a_part_that_comes_short_is_a_failure(store_url, monkeypatch):
 
     monkeypatch.setattr(module.obstore, "get", lambda *a, **k: Short(get(*a, **k)))
     assert "8388607 bytes came of 8388608" in failure_of(lambda: list(objects.stream("big")))[1]
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_deleting_is_tried_again(objects, faults, kind):
+    for name in "ab":
+        objects.write(name, b"x")
+    faults.add(REFUSALS[kind], "POST", "delete", times=2)
+    objects.delete("ab")
+    assert objects.paths() == []
+    assert len(faults.applied) == 2

@@ -51,7 +51,9 @@ class Sweep:
 
     def judge(self) -> Verdict:
         """Return what goes and what stays as of now; raises Failure where a name that stays cannot be read."""
-        verdict = judge(self._looks.look(), self._roots, self._times.cutoff)
+        stock = self._looks.look()
+        self._say(f"{len(stock.names)} names, {len(stock.pins)} pins and {len(stock.blobs)} blobs")
+        verdict = judge(stock, self._roots, self._times.cutoff)
         if verdict.unreadable:
             message = f"{', '.join(verdict.unreadable)}: no manifest that this version reads; remove it, or upgrade"
             raise Failure("ManifestInvalid", f"{self._objects.url}: {message}")
