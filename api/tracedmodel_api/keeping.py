@@ -1,7 +1,7 @@
 """What exports and clean-ups leave in a store for each other, so that neither waits for the other.
 
     pins/<digest>.json        digests of the manifests that an export is about to report
-    condemned/<name>.json     paths that a clean-up may remove from now on
+    condemned/<hour>.json     paths that the clean-up that began in this hour may remove from now on
 
 An export pins, then reads what is condemned, then looks whether its blobs are there. A clean-up condemns, then reads
 what is pinned, then removes. A store shows a write that ended to every later read, so one of the two sees the other:
@@ -24,8 +24,8 @@ from tracedmodel_api.store import Store, blob_path
 
 SWEEPING = timedelta(minutes=30)
 """A clean-up removes nothing later than this after it began."""
-STALE = 2 * SWEEPING
-"""A note of what is condemned that is older was left by a clean-up that ended: twice, as clocks differ."""
+_HOURS = tuple(timedelta(hours=hours) for hours in (-1, 0, 1))
+"""A clean-up that goes on now began in one of these, by clocks that differ by less than half an hour."""
 PINS, CONDEMNED = "pins", "condemned"
 _LOOKS = 16
 """Blobs that are looked for at a time: 32 buckets have a hundred, and each takes an object store some milliseconds."""
@@ -33,7 +33,7 @@ _LOOKS = 16
 
 @dataclass(frozen=True)
 class Note:
-    """A pin, or what a clean-up condemned: its words are digests or paths."""
+    """A pin; its words are digests of manifests."""
 
     entry: Entry
     words: frozenset[str]
@@ -49,13 +49,9 @@ def settle(
     pinned = pin(store.objects, [graph.identity() for graph in graphs])
     parts = {graph.identity(): _parts(graph) for graph in graphs}
     wanted = {pinned}.union(*parts.values())
-    moment = (now or _now)()
-    for note in read_notes(store.objects, CONDEMNED):
-        if moment - note.entry.modified < STALE and wanted & note.words:
-            message = (
-                "a clean-up is removing what this export relies on: export again once it ended"
-            )
-            raise Failure("StoreBusy", f"store {store.url}: {message}")
+    if wanted & _condemned(store.objects, (now or _now)()):
+        message = "a clean-up is removing what this export relies on: export again once it ended"
+        raise Failure("StoreBusy", f"store {store.url}: {message}")
     gone = _gone(store.objects, sorted(wanted))
     return [graph for graph in graphs if gone & parts[graph.identity()]]
 
@@ -82,29 +78,51 @@ def pin(objects: Objects, manifests: Iterable[str]) -> str:
     return path
 
 
-def condemn(objects: Objects, name: str, paths: Iterable[str]) -> str:
-    """Note what a clean-up may remove from now on; return the note's path."""
-    path = f"{CONDEMNED}/{name}.json"
-    objects.write(path, canonical_json({"formatVersion": FORMAT_VERSION, CONDEMNED: sorted(paths)}))
+def condemn(objects: Objects, began: datetime, paths: Iterable[str]) -> str:
+    """Note what a clean-up may remove from now on; return the note's path.
+
+    Raises Failure StoreBusy where another clean-up began in the same hour and goes on, or was killed.
+    """
+    path = _note_of(began)
+    data = canonical_json({"formatVersion": FORMAT_VERSION, CONDEMNED: sorted(paths)})
+    if not objects.create(path, data):
+        message = f"another clean-up began in this hour and goes on, or was killed: {path}"
+        raise Failure("StoreBusy", f"{objects.url}: {message}")
     return path
 
 
-def read_notes(objects: Objects, kind: str) -> list[Note]:
-    """Return all pins, or all that is condemned; raises Failure for a note that cannot be read."""
-    found = (_read(objects, entry, kind) for entry in objects.entries(kind))
-    return [note for note in found if note is not None]
+def unheeded(objects: Objects, now: datetime) -> list[str]:
+    """Return the notes of clean-ups that were killed so long ago that no export reads them."""
+    heeded = [_note_of(now + hours) for hours in _HOURS]
+    return [path for path in objects.paths(CONDEMNED) if path < min(heeded)]
 
 
-def _read(objects: Objects, entry: Entry, kind: str) -> Note | None:
+def _note_of(moment: datetime) -> str:
+    return f"{CONDEMNED}/{moment.astimezone(timezone.utc):%Y-%m-%dT%H}.json"
+
+
+def _condemned(objects: Objects, now: datetime) -> frozenset[str]:
+    # By their names: some stores' lists are late.
+    found = (_read(objects, _note_of(now + hours), CONDEMNED) for hours in _HOURS)
+    return frozenset().union(*(words for words in found if words))
+
+
+def read_pins(objects: Objects) -> list[Note]:
+    """Return all pins; raises Failure for one that cannot be read."""
+    found = ((entry, _read(objects, entry.path, PINS)) for entry in objects.entries(PINS))
+    return [Note(entry, words) for entry, words in found if words is not None]
+
+
+def _read(objects: Objects, path: str, kind: str) -> frozenset[str] | None:
     try:
-        document = json.loads(objects.read(entry.path))
+        document = json.loads(objects.read(path))
         version, words = document["formatVersion"], document[kind]
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        message = f"{objects.url}: {entry.path} is no note of an export or a clean-up: remove it"
+        message = f"{objects.url}: {path} is no note of an export or a clean-up: remove it"
         raise Failure("ManifestInvalid", message) from None
     if version != FORMAT_VERSION:
-        message = f"{objects.url}: {entry.path} has format {version!r}"
+        message = f"{objects.url}: {path} has format {version!r}"
         raise Failure("FormatUnsupported", message)
-    return Note(entry, frozenset(words))
+    return frozenset(words)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from builders import a_published_graph
-from tracedmodel_api.keeping import CONDEMNED, PINS, STALE, condemn, pin, read_notes, settle
+from tracedmodel_api.keeping import condemn, pin, read_pins, settle, unheeded
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import blob_path, graph_path
 
@@ -16,17 +16,21 @@ def failure_of(action, *arguments):
     return caught.value.reason.name, str(caught.value)
 
 
-def later():
-    return datetime.now(timezone.utc) + STALE + timedelta(minutes=1)
+NOW = datetime(2026, 1, 1, 0, 59, tzinfo=timezone.utc)
+
+
+def at(**span):
+    """Return a clock that shows a moment before or after the clean-up began."""
+    return lambda: NOW + timedelta(**span)
 
 
 def test_an_export_names_what_it_is_about_to_report_anew_each_time(store):
     graphs = [a_published_graph(store, name) for name in "ab"]
     assert settle(store, graphs) == []
-    (first,) = read_notes(store.objects, PINS)
+    (first,) = read_pins(store.objects)
     assert first.words == {graph.identity() for graph in graphs}
     assert settle(store, graphs[::-1]) == []
-    (second,) = read_notes(store.objects, PINS)
+    (second,) = read_pins(store.objects)
     assert (second.entry.path, second.words) == (first.entry.path, first.words)
     assert second.entry.modified >= first.entry.modified
 
@@ -51,27 +55,43 @@ def test_an_export_does_not_rely_on_what_a_clean_up_may_be_removing(store, part)
         "manifest": blob_path(graph.identity()),
         "pin": pin(store.objects, [graph.identity()]),
     }
-    note = condemn(store.objects, "now", [paths[part]])
-    reason, message = failure_of(settle, store, [graph])
-    assert reason == "StoreBusy"
-    assert "a clean-up is removing what this export relies on" in message
-    assert settle(store, [graph], later) == []
+    note = condemn(store.objects, NOW, [paths[part]])
+    for minutes in (-30, 0, 60):
+        reason, message = failure_of(settle, store, [graph], at(minutes=minutes))
+        assert reason == "StoreBusy"
+        assert "a clean-up is removing what this export relies on" in message
+    assert settle(store, [graph], at(hours=2)) == []
     store.objects.delete([note])
-    assert settle(store, [graph]) == []
+    assert settle(store, [graph], at()) == []
+
+
+def test_one_clean_up_goes_on_at_a_time(store):
+    note = condemn(store.objects, NOW, ["a"])
+    reason, message = failure_of(condemn, store.objects, NOW, ["b"])
+    assert (reason, note in message) == ("StoreBusy", True)
+    condemn(store.objects, at(minutes=1)(), ["b"])
+    store.objects.delete([note])
+    assert condemn(store.objects, NOW, ["b"]) == note
+
+
+def test_notes_are_forgotten_once_no_export_reads_them(store):
+    note = condemn(store.objects, NOW, [])
+    assert unheeded(store.objects, at(hours=1)()) == []
+    assert unheeded(store.objects, at(hours=2)()) == [note]
 
 
 def test_a_clean_up_of_other_things_keeps_no_export(store):
     graph = a_published_graph(store)
-    condemn(store.objects, "now", [blob_path("0" * 64), graph_path(graph.fingerprint)])
-    assert settle(store, [graph]) == []
+    condemn(store.objects, NOW, [blob_path("0" * 64), graph_path(graph.fingerprint)])
+    assert settle(store, [graph], at()) == []
 
 
-def test_a_note_that_goes_while_it_is_read_is_over(store, monkeypatch):
-    path = condemn(store.objects, "now", [])
-    listed = store.objects.entries(CONDEMNED)
+def test_a_pin_that_goes_while_it_is_read_is_none(store, monkeypatch):
+    path = pin(store.objects, [])
+    listed = store.objects.entries("pins")
     store.objects.delete([path])
     monkeypatch.setattr(store.objects, "entries", lambda _: listed)
-    assert read_notes(store.objects, CONDEMNED) == []
+    assert read_pins(store.objects) == []
 
 
 @pytest.mark.parametrize(
@@ -85,6 +105,6 @@ def test_a_note_that_goes_while_it_is_read_is_over(store, monkeypatch):
 )
 def test_a_note_that_cannot_be_read_is_named(store, data, reason):
     store.objects.write("pins/odd.json", data)
-    found, message = failure_of(read_notes, store.objects, PINS)
+    found, message = failure_of(read_pins, store.objects)
     assert found == reason
     assert "pins/odd.json" in message

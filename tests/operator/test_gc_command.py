@@ -18,7 +18,7 @@ from apiserver.running import running
 from builders import a_graph, a_published_graph, an_index
 from indexes import index_of
 from s3_server import make_bucket, s3_server, use_server
-from tracedmodel_api.keeping import CONDEMNED, STALE, SWEEPING, condemn, pin
+from tracedmodel_api.keeping import CONDEMNED, SWEEPING, condemn, pin
 from tracedmodel_api.report import Failure
 from tracedmodel_api.store import Store, blob_path, graph_path
 from tracedmodel_operator.gc import command, sweep
@@ -238,27 +238,27 @@ def test_a_run_that_takes_too_long_stops_and_says_so(folder):
     assert len(folder.store.fingerprints()) == 2
     # Whatever is on its way may still be carried out.
     assert len(folder.store.objects.paths(CONDEMNED)) == 1
-    assert folder.gc("--delete") == 0
+    assert folder.gc("--delete", days=31) == 0
     folder.demand_one_alone()
 
 
-def test_only_what_was_left_by_runs_that_ended_is_forgotten(folder):
-    path = condemn(folder.store.objects, "other", [])
-    clock = moment()
-    folder.gc("--delete", days=0)
-    assert folder.store.objects.paths(CONDEMNED) == [path]
-    words = folder.words("--delete")
-    command.collect(words, lambda: clock + STALE + timedelta(minutes=1))
-    assert folder.store.objects.paths(CONDEMNED) == []
+def test_what_was_left_by_a_run_that_was_killed_is_forgotten_in_time(folder):
+    killed = moment(days=30)
+    path = condemn(folder.store.objects, killed, [])
+    reason, message = failure_of(command.collect, folder.words("--delete"), lambda: killed)
+    assert (reason, path in message) == ("StoreBusy", True)
+    later = killed + timedelta(hours=2)
+    assert command.collect(folder.words("--delete"), lambda: later) == 0
+    folder.demand_one_alone()
 
 
-def test_what_two_remove_at_once_is_gone_for_both(folder, monkeypatch):
-    judged = sweep.Sweep.remove
+def test_what_two_remove_one_after_the_other_is_gone_for_both(folder, monkeypatch):
+    remove = sweep.Sweep.remove
 
     def after_another(self, first):
-        monkeypatch.setattr(sweep.Sweep, "remove", judged)
+        monkeypatch.setattr(sweep.Sweep, "remove", remove)
         folder.gc("--delete")
-        judged(self, first)
+        remove(self, first)
 
     monkeypatch.setattr(sweep.Sweep, "remove", after_another)
     assert folder.gc("--delete") == 0

@@ -52,7 +52,7 @@ def export(place):
         if not busy(failure):
             raise
     # By now nobody heeds what the clean-up left.
-    place.shelves.pass_(hours=1)
+    place.shelves.pass_(hours=2)
     return place.export()
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tracedmodel_api.canonical import sha256_hex
-from tracedmodel_api.keeping import PINS, read_notes
+from tracedmodel_api.keeping import read_pins
 from tracedmodel_api.manifest import Graph
 from tracedmodel_api.objects import Entry
 from tracedmodel_api.report import Failure
@@ -39,7 +39,7 @@ class Looks:
         Blobs are listed last: whatever is named by a pin or a name that is seen is in the list.
         """
         objects = self.store.objects
-        pins = tuple(read_notes(objects, PINS))
+        pins = tuple(read_pins(objects))
         entries = [entry for entry in objects.entries("graphs") if _NAME.fullmatch(entry.path)]
         names = tuple(name for name in self._each(self._name, entries) if name)
         listed = [(_BLOB.fullmatch(entry.path), entry) for entry in objects.entries("blobs")]

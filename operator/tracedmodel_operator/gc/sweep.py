@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tracedmodel_api.keeping import CONDEMNED, STALE, SWEEPING, condemn, read_notes
+from tracedmodel_api.keeping import SWEEPING, condemn, unheeded
 from tracedmodel_api.objects import Entry
 from tracedmodel_api.report import Failure
 from tracedmodel_operator.gc.reach import Verdict, judge
@@ -62,14 +61,14 @@ class Sweep:
     def remove(self, first: Verdict) -> None:
         """Remove what is garbage by a first look and still is: names and pins, then blobs that nothing names since.
 
-        Raises Failure StoreBusy where it takes too long. Then, and after a failure, the note of what is condemned
-        stays until it is stale: a request that was given up may still be carried out.
+        Raises Failure StoreBusy where it takes too long or another one goes on. After a failure the note of what is
+        condemned stays until nobody heeds it: a request that was given up may still be carried out.
         """
-        self._forget_stale()
+        self._objects.delete(unheeded(self._objects, self._times.clock()))
         condemned = first.garbage.paths()
         if not condemned:
             return
-        note = condemn(self._objects, uuid.uuid4().hex, condemned)
+        note = condemn(self._objects, self._times.began, condemned)
         still = self.judge().garbage
         for what, entries, removed in (
             ("names", [name.entry for name in still.names], self.removed.names),
@@ -91,10 +90,3 @@ class Sweep:
             self._objects.delete(entry.path for entry in batch)
             removed += batch
             self._say(f"{what}: {len(removed)} of {len(entries)} removed")
-
-    def _forget_stale(self) -> None:
-        """Remove the notes of clean-ups that ended without doing so."""
-        notes = read_notes(self._objects, CONDEMNED)
-        stale = [n.entry.path for n in notes if self._times.clock() - n.entry.modified >= STALE]
-        if stale:
-            self._objects.delete(stale)
