@@ -48,6 +48,10 @@ class Unavailable(ApiError):  # noqa: N818  # the API's own word
         self.retry_after = retry_after
 
 
+class NoAccess(Exception):  # noqa: N818  # says what it is
+    """The kubeconfig is not there, is none, or its credentials cannot be had."""
+
+
 _NOT_FOUND, _CONFLICT, _GONE, _INVALID, _TOO_MANY, _BROKEN = 404, 409, 410, 422, 429, 500
 
 

@@ -40,6 +40,9 @@ LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 EVENT = Kind("Event", "", "v1", "events")
 REVIEW = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 
+REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets")
+AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
+
 CHILDREN = (JOB, POD, DEPLOYMENT, CONFIG_MAP, SERVICE, DISRUPTION_BUDGET)
 """What belongs to a TracedModel, pods by way of a Job or a Deployment."""
 WATCHED = (TRACED_MODEL, *CHILDREN)

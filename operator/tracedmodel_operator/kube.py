@@ -3,67 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
+import yaml
 from kubernetes.aio import client, config
 
-from tracedmodel_operator.errors import NotFound, Unavailable, api_error
-from tracedmodel_operator.kinds import Kind
-from tracedmodel_operator.names import MANAGER
+from tracedmodel_operator.errors import NoAccess, Unavailable, api_error
+from tracedmodel_operator.wire import (
+    ERRORS,
+    JSON,
+    PAGE,
+    Kube,
+    Page,
+    Request,
+    Response,
+    Transport,
+)
 
-Object = Mapping[str, Any]
-PAGE = 250
-"""Objects that one answer to a list holds at most."""
+__all__ = [
+    "PAGE",
+    "Access",
+    "ClientTransport",
+    "Kube",
+    "Page",
+    "Request",
+    "Response",
+    "Transport",
+    "find_access",
+    "find_namespace",
+]
 
-_JSON = "application/json"
-_APPLY = "application/apply-patch+yaml"
-_MERGE = "application/merge-patch+json"
-_JSON_PATCH = "application/json-patch+json"
-_ERRORS = 400
 _SECONDS = 30
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request to an API server."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    content_type: str = _JSON
-
-
-@dataclass(frozen=True)
-class Response:
-    """Its answer; ``body`` is JSON, or text where it was none."""
-
-    status: int
-    body: Any
-    retry_after: str | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """A part of a list, and the resourceVersion at which the list was taken."""
-
-    items: list[dict[str, Any]]
-    version: int
-
-
-class Transport(Protocol):
-    """Whatever carries a request there and its answer back; raises :class:`Unavailable` if there is none."""
-
-    async def __call__(self, request: Request) -> Response:
-        """Send a request and return the answer."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +70,7 @@ async def find_access() -> Access:
 
 
 async def _configuration(
-    kubeconfig: Path | None = None, context: str | None = None
+    kubeconfig: Path | str | None = None, context: str | None = None
 ) -> client.Configuration:
     loaded = client.Configuration()
     # A file or context that is asked for by name is not looked for elsewhere.
@@ -111,6 +88,23 @@ def _proxy_of_the_environment(url: str) -> str | None:
     return None if proxy_bypass(place.hostname or "") else getproxies().get(place.scheme)
 
 
+def find_namespace(kubeconfig: str | None, context: str | None) -> str:
+    """Return the namespace of a context, the current one for None; raises :class:`NoAccess`."""
+    try:
+        contexts, active = config.list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]  # as above
+    except _UNREADABLE as error:
+        raise NoAccess(str(error)) from error
+    named = [c for c in contexts if c["name"] == context] if context else [active]
+    if not named:
+        known = ", ".join(sorted(c["name"] for c in contexts))
+        raise NoAccess(f"the kubeconfig has no context {context}; it has {known}")
+    return str(named[0]["context"].get("namespace") or "default")
+
+
+_UNREADABLE = (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError)
+"""What the client lets through of a kubeconfig that is not there, not one, or whose helper fails."""
+
+
 class ClientTransport:
     """The cluster client: addresses, certificates and tokens are its business. Close it in the end."""
 
@@ -119,12 +113,25 @@ class ClientTransport:
 
     @classmethod
     async def open(
-        cls, kubeconfig: Path | None = None, context: str | None = None
+        cls, kubeconfig: Path | str | None = None, context: str | None = None
     ) -> ClientTransport:
         """Read the kubeconfig or, inside a cluster and if neither is named, the service account."""
         loaded = await _configuration(kubeconfig, context)
         loaded.connection_pool_maxsize = 100
         return cls(client.ApiClient(loaded))
+
+    @classmethod
+    async def of(cls, kubeconfig: str, context: str | None) -> ClientTransport:
+        """Read a person's kubeconfig; raises :class:`NoAccess` where it cannot be used."""
+        try:
+            return await cls.open(kubeconfig, context)
+        except _UNREADABLE as error:
+            raise NoAccess(str(error)) from error
+
+    @property
+    def server(self) -> str:
+        """Return the API server's URL."""
+        return str(self._client.configuration.host)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -132,24 +139,50 @@ class ClientTransport:
 
     async def __call__(self, request: Request) -> Response:
         """Send a request and return the answer."""
-        api = self._client
-        headers = {"Content-Type": request.content_type, "Accept": _JSON}
         try:
-            method, url, headers, _, _ = await api.param_serialize(
-                request.method,
-                request.path,
-                query_params=list(request.query.items()),
-                header_params=headers,
-                auth_settings=["BearerToken"],
-            )
-            answer = await api.call_api(
-                method, url, headers, request.body, _request_timeout=_SECONDS
-            )
-            text = await answer.read()  # type: ignore[no-untyped-call]  # as above
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            message = f"no answer from the API server: {str(error) or type(error).__name__}"
-            raise Unavailable(0, "NoAnswer", message) from error
+            answer = await self._sent(request, _SECONDS)
+            text = await answer.read()
+        except _SILENCE as error:
+            raise _unanswered(error) from error
         return Response(answer.status, _parsed(text), answer.headers.get("Retry-After"))
+
+    async def lines(self, request: Request) -> AsyncIterator[str]:
+        """Return the lines of an answer as they come, for as long as they do.
+
+        Raises :class:`~tracedmodel_operator.errors.ApiError`.
+        """
+        try:
+            patient = aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS)
+            answer = await self._sent(request, patient)
+            if answer.status >= ERRORS:
+                raise api_error(answer.status, _parsed(await answer.read()))
+            try:
+                async for line in answer.response.content:
+                    yield line.decode(errors="replace").rstrip("\n")
+            finally:
+                answer.response.close()
+        except _SILENCE as error:
+            raise _unanswered(error) from error
+
+    async def _sent(self, request: Request, timeout: float | aiohttp.ClientTimeout) -> Any:
+        api = self._client
+        headers = {"Content-Type": request.content_type, "Accept": JSON}
+        method, url, headers, _, _ = await api.param_serialize(
+            request.method,
+            request.path,
+            query_params=list(request.query.items()),
+            header_params=headers,
+            auth_settings=["BearerToken"],
+        )
+        return await api.call_api(method, url, headers, request.body, _request_timeout=timeout)
+
+
+_SILENCE = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+
+def _unanswered(error: BaseException) -> Unavailable:
+    message = f"no answer from the API server: {str(error) or type(error).__name__}"
+    return Unavailable(0, "NoAnswer", message)
 
 
 def _parsed(text: bytes) -> Any:
@@ -157,87 +190,3 @@ def _parsed(text: bytes) -> Any:
         return orjson.loads(text)
     except ValueError:
         return text.decode(errors="replace")
-
-
-class Kube:
-    """Reads and writes of objects as dictionaries; raises :class:`~tracedmodel_operator.errors.ApiError`."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._send = transport
-
-    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
-        """Return an object."""
-        return await self._answer(Request("GET", kind.path(namespace, name)))
-
-    async def pages(
-        self, kind: Kind, namespace: str | None, selector: str = ""
-    ) -> AsyncIterator[Page]:
-        """Return all objects of a kind by pages, those that a label selector chooses, of all namespaces for None.
-
-        Raises Expired if reading on took too long: begin again.
-        """
-        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
-        token = ""
-        while True:
-            more = {"continue": token} if token else {}
-            answer = await self._answer(Request("GET", kind.path(namespace), {**query, **more}))
-            metadata = answer.get("metadata") or {}
-            # Items of a list do not say what they are.
-            named = {"apiVersion": kind.api_version, "kind": kind.name}
-            items = [{**named, **item} for item in answer.get("items") or []]
-            yield Page(items, int(metadata.get("resourceVersion") or 0))
-            token = metadata.get("continue") or ""
-            if not token:
-                return
-
-    async def create(self, kind: Kind, item: Object) -> dict[str, Any]:
-        """Create an object; raises AlreadyExists where the name is taken, by whomever."""
-        path = kind.path(item["metadata"].get("namespace"))
-        return await self._answer(Request("POST", path, _MANAGER, dict(item)))
-
-    async def replace(self, kind: Kind, item: Object) -> dict[str, Any]:
-        """Replace an object; raises Conflict if its resourceVersion is not the newest."""
-        metadata = item["metadata"]
-        path = kind.path(metadata["namespace"], metadata["name"])
-        return await self._answer(Request("PUT", path, _MANAGER, dict(item)))
-
-    async def apply(self, kind: Kind, item: Object, subresource: str = "") -> dict[str, Any]:
-        """Apply an object, taking over its fields. With metadata.uid it is that object or a Conflict."""
-        metadata = item["metadata"]
-        path = kind.path(metadata["namespace"], metadata["name"], subresource)
-        query = {**_MANAGER, "force": "true"}
-        return await self._answer(Request("PATCH", path, query, dict(item), _APPLY))
-
-    async def merge(
-        self, kind: Kind, namespace: str, name: str, patch: Object, subresource: str = ""
-    ) -> dict[str, Any]:
-        """Merge a patch into an object."""
-        path = kind.path(namespace, name, subresource)
-        return await self._answer(Request("PATCH", path, _MANAGER, dict(patch), _MERGE))
-
-    async def json_patch(
-        self, kind: Kind, namespace: str, name: str, operations: list[Object]
-    ) -> dict[str, Any]:
-        """Carry out the operations of a JSON patch."""
-        path = kind.path(namespace, name)
-        return await self._answer(Request("PATCH", path, _MANAGER, operations, _JSON_PATCH))
-
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None:
-        """Delete an object and, in the background, what it owns; one that is gone is gone."""
-        body: dict[str, Any] = {"propagationPolicy": "Background"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
-        try:
-            await self._answer(Request("DELETE", kind.path(namespace, name), {}, body))
-        except NotFound:
-            return
-
-    async def _answer(self, request: Request) -> dict[str, Any]:
-        response = await self._send(request)
-        if response.status >= _ERRORS:
-            raise api_error(response.status, response.body, response.retry_after)
-        body: dict[str, Any] = response.body
-        return body
-
-
-_MANAGER = {"fieldManager": MANAGER}

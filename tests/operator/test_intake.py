@@ -5,7 +5,7 @@ import pytest
 from apiserver import FakeCluster, Faults, InProcess
 from apiserver.faults import BROKEN, to
 from manifest_base import manifest
-from tracedmodel_operator import kube
+from tracedmodel_operator import wire
 from tracedmodel_operator.cache import Cache
 from tracedmodel_operator.errors import Unavailable
 from tracedmodel_operator.intake import Intake
@@ -59,7 +59,7 @@ def inlet():
 
 @pytest.fixture
 def paged(monkeypatch):
-    monkeypatch.setattr(kube, "PAGE", 1)
+    monkeypatch.setattr(wire, "PAGE", 1)
 
 
 def test_what_is_heard_is_kept_and_looked_at(inlet):

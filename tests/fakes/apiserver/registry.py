@@ -12,8 +12,6 @@ from tracedmodel_operator.kinds import Kind
 
 NAMESPACE = Kind("Namespace", "", "v1", "namespaces")
 SECRET = Kind("Secret", "", "v1", "secrets")
-REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets")
-AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
 DEFINITION = Kind(
     "CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions"
 )
@@ -123,7 +121,7 @@ def _builtin() -> tuple[Resource, ...]:
             short_names=("po",),
         ),
         Resource(kinds.DEPLOYMENT, subresources=both, generation=True, blank=deployment),
-        Resource(REPLICA_SET, subresources=both, generation=True, blank=workload),
+        Resource(kinds.REPLICA_SET, subresources=both, generation=True, blank=workload),
         Resource(kinds.CONFIG_MAP, short_names=("cm",)),
         Resource(kinds.SERVICE, subresources=status, blank=spec, list_keys=service_keys),
         Resource(
@@ -133,7 +131,7 @@ def _builtin() -> tuple[Resource, ...]:
             versioned=True,
             blank=spec,
         ),
-        Resource(AUTOSCALER, subresources=status, blank=spec),
+        Resource(kinds.AUTOSCALER, subresources=status, blank=spec),
         Resource(kinds.LEASE, versioned=True, blank=spec),
         Resource(kinds.EVENT),
         Resource(SECRET),

@@ -30,6 +30,10 @@ class Front:
         self.cluster = cluster
         self.faults = faults or Faults()
         self.streams = Streams(cluster)
+        self.texts: dict[str, str] = {}
+        """What kubelets and pods answer by way of the API server, logs and metrics, by path."""
+        self.asked: list[Request] = []
+        """What they were asked."""
         self.app = web.Application(client_max_size=_LARGEST)
         self.app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1)
@@ -57,6 +61,9 @@ class Front:
             return _written(answer(fault))
         if isinstance(fault, Slow):
             await asyncio.sleep(fault.seconds)
+        if request.path in self.texts:
+            self.asked.append(request)
+            return web.Response(text=self.texts[request.path])
         if isinstance(fault, Lost) and not fault.carried_out:
             return _hang_up(received)
         if request.method == "GET" and request.query.get("watch") in ("true", "1"):
