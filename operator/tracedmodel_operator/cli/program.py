@@ -12,6 +12,7 @@ from tracedmodel_api.report import Failure
 from tracedmodel_operator.cli import (
     artifacts,
     buckets,
+    diff,
     logs,
     retry,
     status,
@@ -24,6 +25,7 @@ _COMMANDS: dict[str, Command] = {
     "buckets": buckets,
     "logs": logs,
     "artifacts": artifacts,
+    "diff": diff,
     "wait": wait,
     "retry": retry,
 }
