@@ -1,4 +1,4 @@
-"""``kubectl tracedmodel``: the program that kubectl finds as ``kubectl-tracedmodel``."""
+"""``kubectl tracedmodel``: the program that kubectl finds as ``kubectl-tracedmodel``, and its completion."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+import argcomplete
+from argcomplete.finders import CompletionFinder
+
 from tracedmodel_api import __version__
 from tracedmodel_api.cli import Command
 from tracedmodel_api.report import Failure
 from tracedmodel_operator.cli import (
     artifacts,
     buckets,
+    completion,
     diff,
     logs,
     retry,
@@ -28,7 +32,11 @@ _COMMANDS: dict[str, Command] = {
     "diff": diff,
     "wait": wait,
     "retry": retry,
+    "completion": completion,
 }
+_NO_FILES = ":4"
+"""What kubectl reads at the end of completions: it is not to offer files (cobra's ShellCompDirectiveNoFileComp)."""
+_FILES = ":0"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code: 0, 1 for no answer, 2 for a wrong call, or a failure's own."""
     made = parser()
+    argcomplete.autocomplete(made)
     parsed = made.parse_args(argv)
     try:
         return int(parsed.run(parsed))
@@ -57,3 +66,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return failure.reason.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED
+
+
+def complete(words: Sequence[str]) -> list[str]:
+    """Return what the last of the words after ``kubectl tracedmodel`` may become."""
+    *before, last = words or ("",)
+    finder = CompletionFinder(parser(), always_complete_options=False)
+    # What autocomplete() does besides, on the file descriptors 8 and 9 of a shell, kubectl does not give.
+    asked = (["kubectl-tracedmodel", *before], last, "", None)
+    found = finder._get_completions(*asked)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    return [word.strip() for word in found]
+
+
+def complete_for_kubectl() -> int:
+    """Write the completions as kubectl reads them of a plugin: one a line, and what to do with them at the end."""
+    words = sys.argv[1:]
+    found = complete(words)
+    of_file = len(words) > 1 and words[0] == "diff" and not words[-1].startswith("-")
+    end = _FILES if of_file else _NO_FILES
+    sys.stdout.write("".join(f"{word}\n" for word in found) + f"{end}\n")
+    return 0
