@@ -70,7 +70,7 @@ def in_a_namespace_of_many() -> list[dict[str, Any]]:
 
 SCREENS: dict[str, Callable[[], Snapshot]] = {
     "unseen": lambda: snapshot(World()),
-    "exporting": lambda: snapshot(exporting()),
+    "exporting": lambda: snapshot(exporting({"phase": "Running"})),
     "unschedulable": lambda: snapshot(exporting(pods.unschedulable(NO_NODE))),
     "failed": lambda: snapshot(ended(failed("NotFinite", "bucket 1x32 gives NaN"))),
     "backing-off": lambda: snapshot(ended(failed("StoreUnreachable", "s3://models: no route"))),

@@ -20,7 +20,7 @@ WHAT_TO_DO = {
     c.IMAGE_NOT_PULLED: "Correct the image in the operator's settings, or give the namespace the pull secret.",
     c.CONTAINER_NOT_CREATED: "Create what the message names, a secret for example. The pod goes on by itself.",
     c.UNSCHEDULABLE: "Add a node that fits, or ask for less; compare with the target's node selector, tolerations and instance types.",
-    c.PODS_NOT_CREATED: "Raise the quota or correct the admission rule that the message names.",
+    c.PODS_NOT_CREATED: "Raise the quota or correct the admission rule that the message names; for a Job kubectl describe job names it.",
     c.CHILD_REFUSED: "Raise the quota, or grant what the message names.",
     c.NAME_CONFLICT: "Rename the object in the way, or the TracedModel.",
     c.BACKING_OFF: "Wait; the message has the cause and the time of the next attempt. The cause is explained in docs/errors.md.",
