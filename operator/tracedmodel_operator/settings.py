@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     serving_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     serving_port: int = Field(default=8080, ge=1, le=65535)
     hub_cache: str | None = "/scratch/hub"
-    """Where exporters keep what they download; None leaves it to the Hub library."""
+    """Where exporters keep what they download; empty leaves it to the Hub library."""
     drain_seconds: int = Field(default=5, ge=0)
     """How long a server goes on accepting after it was told to stop, until no one is sent to it any more."""
     grace_seconds: int = Field(default=25, ge=0)

@@ -1,4 +1,5 @@
 from rendered import ADMINISTERED, container, deployment, job, pod
+from resources import SETTINGS
 from tracedmodel_api.report import TERMINAL_EXIT_CODES
 
 
@@ -49,3 +50,12 @@ def test_each_attempt_has_a_name_and_an_annotation_of_its_own():
     first, second = job(attempt=1)["metadata"], job(attempt=2)["metadata"]
     assert first["name"] != second["name"]
     assert second["annotations"]["tracedmodel.dev/attempt"] == "2"
+
+
+def test_an_empty_place_for_downloads_leaves_it_to_the_library():
+    def home(settings):
+        variables = container(job({}, settings))["env"]
+        return [one["value"] for one in variables if one["name"] == "HF_HOME"]
+
+    assert home(SETTINGS) == ["/scratch/hub"]
+    assert home(SETTINGS.with_(hub_cache="")) == []
