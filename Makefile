@@ -8,7 +8,8 @@ NEURON_PYTHON ?= $(shell for python in python3.10 "$${PYENV_ROOT:-$$HOME/.pyenv}
 # tests/neuron/test_run.py has the operator run, which needs Python 3.11.
 NEURON_TESTS := $(addprefix tests/,api runtime exporter server neuron) --ignore tests/neuron/test_run.py
 PACKAGES := api runtime exporter server operator
-SOURCES := $(PACKAGES) tests examples benchmarks
+CHART := charts/tracedmodel-operator
+SOURCES := $(PACKAGES) charts tests examples benchmarks
 
 .DEFAULT_GOAL := help
 
@@ -80,15 +81,20 @@ verify: $(VENV)/.dev ## Check format, lint, types, imports and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tracedmodel_api.crd --check
+	$(BIN)/python charts/generate.py --check
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-generate: $(VENV)/.run ## Write the generated files anew
+generate: $(VENV)/.dev ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
+	$(BIN)/python charts/generate.py
+
+keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones are upgraded in the tests
+	$(BIN)/python -c 'import helm_python; helm_python.package("$(CHART)", destination="tests/chart/versions")'
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format generate clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format generate keep-chart clean

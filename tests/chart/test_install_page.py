@@ -1,0 +1,57 @@
+"""docs/install.md says what the chart, the Makefile and config/ say."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from chart_cases import FOLDER
+from chart_readme import rows
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+VALUES = {
+    row.path: row.default for row in rows((FOLDER / "values.yaml").read_text(encoding="utf-8"))
+}
+
+
+def table(first_cell):
+    """Return the rows of the table whose head begins with a cell."""
+    lines = PAGE[PAGE.index(f"| {first_cell} |") :].partition("\n\n")[0].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_every_value_that_it_names_is_there():
+    known = {path for value in VALUES for path in (value, value.rpartition(".")[0])}
+    named = {name for _, cell in table("to") for name in re.findall(r"`([\w.]+)`", cell)}
+    named |= set(re.findall(r"--set '?([\w.]+)=", PAGE))
+    named |= set(re.findall(r"`((?:settings|networkPolicy|crds)\.\w+)`", PAGE))
+    assert len(named) > 20
+    assert named <= known
+
+
+def test_the_commands_name_the_release_and_folders_that_there_are():
+    assert set(re.findall(r"helm (?:install|upgrade) (\w\S+) (\S+)", PAGE)) == {
+        ("tracedmodel-operator", "charts/tracedmodel-operator")
+    }
+    folders = set(re.findall(r"`?(config/\w+)", PAGE))
+    assert folders == {f"config/{name}" for name in ("crd", "base", "default", "namespaced")}
+    assert [row[0].strip("`") for row in table("folder")] == [
+        f"config/{name}" for name in ("crd", "base", "default", "namespaced")
+    ]
+
+
+def test_the_kubernetes_that_it_asks_for_is_the_chart_s():
+    wanted = yaml.safe_load((FOLDER / "Chart.yaml").read_text(encoding="utf-8"))["kubeVersion"]
+    assert f"Kubernetes {re.search(r'[0-9]+[.][0-9]+', wanted)[0]} or newer" in PAGE
+
+
+def test_the_api_server_s_ports_are_the_default():
+    first, second = json.loads(VALUES["networkPolicy.apiServerPorts"])
+    assert f"API server on ports {first} and {second}" in PAGE
+
+
+def test_every_page_that_it_names_is_there():
+    for name in re.findall(r"\]\((?!https)([^)#]+)", PAGE):
+        assert (ROOT / "docs" / name).exists()
