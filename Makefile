@@ -8,6 +8,10 @@ NEURON_PYTHON ?= $(shell for python in python3.10 "$${PYENV_ROOT:-$$HOME/.pyenv}
 # tests/neuron/test_run.py has the operator run, which needs Python 3.11.
 NEURON_TESTS := $(addprefix tests/,api runtime exporter server neuron) --ignore tests/neuron/test_run.py
 PACKAGES := api runtime exporter server operator
+CONTAINER_TOOL ?= docker
+REGISTRY ?= ghcr.io/tracedmodel
+VERSION ?= $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' api/tracedmodel_api/__init__.py)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 CHART := charts/tracedmodel-operator
 SOURCES := $(PACKAGES) charts tests examples benchmarks
 
@@ -91,10 +95,18 @@ generate: $(VENV)/.dev ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
 	$(BIN)/python charts/generate.py
 
+images: image-operator image-exporter image-server ## Build the images for CPUs: CONTAINER_TOOL=docker, podman or buildah; REGISTRY, VERSION, BUILD_ARGS
+
+images-inf1: image-exporter-inf1 image-server-inf1 ## Build the images for Inf1, from AWS's packages
+
+image-%:
+	$(CONTAINER_TOOL) build -f $(firstword $(subst -, ,$*))/Dockerfile$(if $(filter %-inf1,$*),.inf1) -t $(REGISTRY)/$*:$(VERSION) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(BUILD_ARGS) .
+
 keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones are upgraded in the tests
 	$(BIN)/python -c 'import helm_python; helm_python.package("$(CHART)", destination="tests/chart/versions")'
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format generate keep-chart clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format generate images images-inf1 keep-chart clean

@@ -52,6 +52,12 @@ def test_the_api_server_s_ports_are_the_default():
     assert f"API server on ports {first} and {second}" in PAGE
 
 
+def test_the_image_s_parts_make_its_sum_and_that_keeps_its_promise():
+    *parts, (_, total) = table("what | MB")
+    assert sum(int(size) for _, size in parts) == int(total)
+    assert int(total) <= int(re.search(r"It may have (\d+) MB at most", PAGE)[1])
+
+
 def test_every_page_that_it_names_is_there():
     for name in re.findall(r"\]\((?!https)([^)#]+)", PAGE):
         assert (ROOT / "docs" / name).exists()

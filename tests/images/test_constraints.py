@@ -30,7 +30,15 @@ def test_every_version_of_an_image_is_one_that_the_project_admits(name, extra):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier
 
 
-@pytest.mark.parametrize("name", FILES)
+def test_every_version_of_the_operator_s_image_is_one_that_the_project_admits():
+    pinned = pins("operator")
+    for requirement in map(
+        Requirement, PROJECT["dependencies"] + PROJECT["optional-dependencies"]["operator"]
+    ):
+        assert pinned[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+@pytest.mark.parametrize("name", [*FILES, "operator"])
 def test_pins_everything_once(name):
     lines = (ROOT / "constraints" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     names = [canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line]

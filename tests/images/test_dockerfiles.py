@@ -3,21 +3,29 @@
 import fnmatch
 import re
 import shlex
+import subprocess
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dockerfile import read
 from resources import SETTINGS
+from tracedmodel_api import __version__
 from tracedmodel_operator.render import pods
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = {"exporter": "export", "server": "serve"}
-FILES = [f"{part}/Dockerfile{end}" for part in COMMANDS for end in ("", ".inf1")]
+COMMANDS = {"exporter": "export", "server": "serve", "operator": "operator"}
+TORCH_FILES = [
+    f"{part}/Dockerfile{end}" for part in ("exporter", "server") for end in ("", ".inf1")
+]
+OPERATOR = "operator/Dockerfile"
+FILES = [*TORCH_FILES, OPERATOR]
 COMPILERS = {"gcc", "g++", "clang", "make", "cmake", "build-essential", "python3-dev", "neuron-cc"}
 
 each_file = pytest.mark.parametrize("name", FILES)
+each_with_torch = pytest.mark.parametrize("name", TORCH_FILES)
 each_inf1 = pytest.mark.parametrize("name", [name for name in FILES if name.endswith("inf1")])
 
 
@@ -26,6 +34,8 @@ def part_of(name):
 
 
 def constraints_of(name):
+    if name == OPERATOR:
+        return "constraints/operator.txt"
     return f"constraints/{'inf1' if name.endswith('inf1') else 'cpu'}.txt"
 
 
@@ -64,9 +74,8 @@ def pip_installs(name):
 
 
 def test_every_dockerfile_is_looked_at():
-    # The operator's image has no torch, and a test of its own.
     found = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/Dockerfile*")}
-    assert found - {"operator/Dockerfile"} == set(FILES)
+    assert found == set(FILES)
 
 
 @each_file
@@ -125,12 +134,19 @@ def test_installs_by_the_constraints_of_its_target_alone(name):
     assert f".[{part_of(name)}]" in installs[-1]
 
 
-@each_file
+@each_with_torch
 def test_takes_torch_from_the_index_of_cpu_builds_and_from_nowhere_else(name):
     first = pip_installs(name)[0]
     assert first[first.index("--index-url") + 1] == "$TORCH_INDEX"
     assert first[-1] == "torch"
     assert "--no-deps" in first
+
+
+def test_the_operator_has_no_torch_and_no_library_of_models():
+    words = [word for command in pip_installs(OPERATOR) for word in command]
+    assert "torch" not in words
+    pinned = (ROOT / constraints_of(OPERATOR)).read_text(encoding="utf-8")
+    assert not re.search(r"^(torch|transformers|numpy|tokenizers)==", pinned, re.MULTILINE)
 
 
 @each_file
@@ -152,7 +168,9 @@ def test_a_build_for_inf1_fails_without_the_real_torch_neuron(name):
 
 
 def test_the_exporter_for_inf1_has_the_compiler_and_the_server_makes_sure_that_it_has_not():
-    exporter, server = (lineage(f"{part}/Dockerfile.inf1")[0].commands() for part in COMMANDS)
+    exporter, server = (
+        lineage(f"{part}/Dockerfile.inf1")[0].commands() for part in ("exporter", "server")
+    )
     assert "neuron-cc[tensorflow]" in installed(stages("exporter/Dockerfile.inf1"), "pip")
     assert "neuron-cc compile --help" in exporter
     assert "! command -v neuron-cc" in server
@@ -195,9 +213,52 @@ def test_leaves_health_to_kubernetes(name):
     assert not any(stage.all("HEALTHCHECK") for stage in stages(name))
 
 
+def image_of(name):
+    """Return the image that the operator starts, or the chart the operator itself, without its tag."""
+    if name == OPERATOR:
+        values = (ROOT / "charts/tracedmodel-operator/values.yaml").read_text(encoding="utf-8")
+        return yaml.safe_load(values)["image"]["repository"]
+    settings = SETTINGS.inf1 if name.endswith("inf1") else SETTINGS.cpu
+    return getattr(settings, f"{part_of(name)}_image").rpartition(":")[0]
+
+
 @each_file
 def test_its_head_says_how_to_build_the_image_that_the_operator_starts(name):
-    settings = SETTINGS.inf1 if name.endswith("inf1") else SETTINGS.cpu
-    image = getattr(settings, f"{part_of(name)}_image").rpartition(":")[0]
+    image = image_of(name)
     head = (ROOT / name).read_text(encoding="utf-8").partition("\nARG")[0]
     assert f"docker build -f {name} -t {image}:VERSION" in head
+
+
+def would_run(*arguments):
+    """Return the commands that make would run, a list of words each."""
+    told = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return [shlex.split(line) for line in told.stdout.replace("\\\n", " ").splitlines()]
+
+
+def option(words, name):
+    return [words[at + 1] for at, word in enumerate(words) if word == name]
+
+
+@pytest.mark.parametrize("tool", ["docker", "podman", "buildah"])
+def test_make_builds_every_image_with_the_tool_of_choice(tool):
+    commands = would_run("images", "images-inf1", f"CONTAINER_TOOL={tool}")
+    built = {option(words, "-f")[0]: option(words, "-t")[0] for words in commands}
+    assert built == {name: f"{image_of(name)}:{__version__}" for name in FILES}
+    assert all((words[0], words[1], words[-1]) == (tool, "build", ".") for words in commands)
+    for words in commands:
+        assert f"VERSION={__version__}" in option(words, "--build-arg")
+        assert any(re.fullmatch(r"REVISION=\w+", one) for one in option(words, "--build-arg"))
+
+
+def test_make_takes_another_registry_version_and_base():
+    more = ["REGISTRY=registry.example/ml", "VERSION=7", "BUILD_ARGS=--build-arg BASE=python@x"]
+    (words,) = would_run("image-operator", *more)
+    assert option(words, "-t") == ["registry.example/ml/operator:7"]
+    assert option(words, "--build-arg")[0] == "VERSION=7"
+    assert option(words, "--build-arg")[-1] == "BASE=python@x"
