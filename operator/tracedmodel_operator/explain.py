@@ -22,6 +22,7 @@ from tracedmodel_operator.artifacts import compose
 from tracedmodel_operator.observe import observe
 from tracedmodel_operator.plan import Plan, make_plan
 from tracedmodel_operator.rollout import roll_out
+from tracedmodel_operator.scaling import render_scaler
 from tracedmodel_operator.settings import Settings, read_settings
 from tracedmodel_operator.stores import StoreRef, store_of
 
@@ -185,7 +186,9 @@ def _serving(
     rows = tuple(Row(bucket, _UNKNOWN, 0) for bucket in resource.buckets())
     artifact = compose(resource, base, Report(rows, "", parameters), store)
     nothing = observe([], datetime.now(timezone.utc))
-    return roll_out(resource, nothing, settings, artifact, artifact).create
+    scaling = resource.spec.serving.autoscaling
+    scalers = (render_scaler(resource, scaling, settings),) if scaling else ()
+    return (*roll_out(resource, nothing, settings, artifact, artifact).create, *scalers)
 
 
 def _yaml(heading: str, children: tuple[Child, ...]) -> str:

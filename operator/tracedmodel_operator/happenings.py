@@ -54,6 +54,7 @@ _TELL = {
     c.ROLLOUT_QUEUED: _Tell.NORMAL,
     c.ROLLOUT_IN_PROGRESS: _Tell.NORMAL,
     c.IN_PLACE_ROLLOUT: _Tell.NORMAL,
+    c.AUTOSCALER_CHANGING: _Tell.NORMAL,
     c.SUSPENDED_BY_USER: _Tell.NORMAL,
     # Its own sentence names the time of the next attempt: no two of them would be the same Event.
     c.BACKING_OFF: _Tell.FAILURE,

@@ -20,7 +20,14 @@ _DELETED = "DELETED"
 class Intake:
     """The one way in. ``add`` is told each resource that something changed for."""
 
-    def __init__(self, cache: Cache, pulse: Pulse, add: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        pulse: Pulse,
+        add: Callable[[Key], None],
+        kinds: Sequence[Kind] = WATCHED,
+    ) -> None:
+        self.kinds = kinds
         self._cache = cache
         self._pulse = pulse
         self._add = add
@@ -40,7 +47,7 @@ class Intake:
         :class:`~tracedmodel_operator.errors.ApiError` once every kind was tried.
         """
         failures = []
-        for kind in WATCHED:
+        for kind in self.kinds:
             try:
                 await self._list(kube, kind, namespaces)
             except ApiError as error:  # noqa: PERF203  # one kind that fails must not keep the others away

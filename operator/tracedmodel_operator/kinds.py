@@ -36,14 +36,20 @@ DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
 CONFIG_MAP = Kind("ConfigMap", "", "v1", "configmaps")
 SERVICE = Kind("Service", "", "v1", "services")
 DISRUPTION_BUDGET = Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
+AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
+SCALED_OBJECT = Kind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects")
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 EVENT = Kind("Event", "", "v1", "events")
 REVIEW = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 
 REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets")
-AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
 
-CHILDREN = (JOB, POD, DEPLOYMENT, CONFIG_MAP, SERVICE, DISRUPTION_BUDGET)
+CHILDREN = (JOB, POD, DEPLOYMENT, CONFIG_MAP, SERVICE, DISRUPTION_BUDGET, AUTOSCALER)
 """What belongs to a TracedModel, pods by way of a Job or a Deployment."""
 WATCHED = (TRACED_MODEL, *CHILDREN)
-BY_NAME = {kind.name: kind for kind in (*WATCHED, LEASE, EVENT)}
+BY_NAME = {kind.name: kind for kind in (*WATCHED, SCALED_OBJECT, LEASE, EVENT)}
+
+
+def watched(*, keda: bool) -> tuple[Kind, ...]:
+    """Return what is watched; of KEDA's kinds a cluster without it knows nothing."""
+    return (*WATCHED, SCALED_OBJECT) if keda else WATCHED

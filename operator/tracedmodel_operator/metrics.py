@@ -22,6 +22,7 @@ from tracedmodel_api import __version__
 from tracedmodel_operator.collectors import Ages, ConditionCounts, Resources
 from tracedmodel_operator.kinds import BY_NAME
 from tracedmodel_operator.kube import Request, Response, Transport
+from tracedmodel_operator.podstate import Trouble
 from tracedmodel_operator.pulse import Signs
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,6 +51,12 @@ class Metrics:
         self._make_exports()
         self._make_requests()
         self._leader = self._gauge("operator_leader", "1 while this operator holds the Lease")
+        self._load_unknown = self._gauge(
+            "operator_autoscalers_blind",
+            "Resources whose autoscaler has not known the load for minutes",
+            "reason",
+        )
+        self._blind: dict[object, str] = {}
         about = self._gauge("operator_build_info", "Which operator this is", "version")
         about.labels(__version__).set(1)
 
@@ -103,6 +110,17 @@ class Metrics:
         return Histogram(
             f"tracedmodel_{name}", text, labels, buckets=bounds, registry=self.registry
         )
+
+    def load_unknown(self, key: object, trouble: Trouble | None) -> None:
+        """Take note of whether a resource's autoscaler knows the load, or why not."""
+        reason = trouble.reason if trouble else None
+        if reason == self._blind.get(key):
+            return
+        if before := self._blind.pop(key, None):
+            self._load_unknown.labels(before).dec()
+        if reason:
+            self._blind[key] = reason
+            self._load_unknown.labels(reason).inc()
 
     def reconciled(self, result: str, seconds: float) -> None:
         """Take note of a look at a resource: its result, one of few words, and how long it took."""

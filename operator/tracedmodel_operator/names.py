@@ -79,6 +79,11 @@ def job_name(resource: TracedModel, fingerprint: str, attempt: int) -> str:
     return f"{resource.metadata.name}-export-{fingerprint[:8]}-{attempt}"
 
 
+def keda_hpa_name(resource: TracedModel) -> str:
+    """Return the name of the HorizontalPodAutoscaler that KEDA makes of the resource's ScaledObject."""
+    return f"keda-hpa-{resource.metadata.name}"
+
+
 def index_name(resource: TracedModel, digest: str) -> str:
     """Return the name of an index's ConfigMap."""
     return f"{resource.metadata.name}-index-{digest[:10]}"

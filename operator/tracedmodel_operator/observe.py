@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from tracedmodel_api import conditions as c
 from tracedmodel_api.manifest import Index
 from tracedmodel_api.report import Report
+from tracedmodel_operator.blindness import blindness
+from tracedmodel_operator.kinds import AUTOSCALER, SCALED_OBJECT
 from tracedmodel_operator.moments import read
 from tracedmodel_operator.names import (
     ARTIFACT,
@@ -106,6 +108,20 @@ class Serving:
         even = self.replicas == self.updated == self.wanted
         return self.current and even and self.available >= self.wanted
 
+    def rolled_out(self, least: int | None) -> bool:
+        """Tell whether all replicas are of the newest template and enough are available; None: all that are wanted.
+
+        An autoscaler may ask for more at any time, and wait minutes for their nodes. While the Deployment's own
+        counts are those of before, the pods tell.
+        """
+        if least is None:
+            return self.settled()
+        enough = min(least, self.wanted)
+        if self.current:
+            return self.replicas == self.updated and self.available >= enough
+        own = self.own_pods()
+        return len(own) == len(self.pods) and sum(pod.ready for pod in own) >= enough
+
     def own_pods(self) -> tuple[Pod, ...]:
         """Return the pods of the Deployment's newest template."""
         return tuple(pod for pod in self.pods if pod.template == self.template)
@@ -130,6 +146,8 @@ class Observation:
     serving: Serving | None = None
     live: Mapping[ChildKey, Object] = field(default_factory=dict)
     """The children as they are."""
+    blind: Trouble | None = None
+    """Why an autoscaler does not know the load."""
     refusals: tuple[Refusal, ...] = ()
     rollouts_elsewhere: int = 0
     """Other resources whose serving pods are being replaced."""
@@ -164,6 +182,7 @@ def observe(objects: Iterable[Object], now: datetime) -> Observation:
         tuple(index for index in indexes if index),
         _serving(deployments[0], pods) if deployments else None,
         live,
+        blindness(by_kind.get(SCALED_OBJECT.name, []) + by_kind.get(AUTOSCALER.name, [])),
     )
 
 

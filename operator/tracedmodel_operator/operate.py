@@ -21,7 +21,7 @@ from tracedmodel_operator.events import Recorder
 from tracedmodel_operator.fitness import Unfit, look_around
 from tracedmodel_operator.health import Health, Readiness
 from tracedmodel_operator.intake import Intake
-from tracedmodel_operator.kinds import WATCHED
+from tracedmodel_operator.kinds import watched
 from tracedmodel_operator.kube import ClientTransport, Kube
 from tracedmodel_operator.lease import Fenced, Lease
 from tracedmodel_operator.logs import set_up
@@ -112,7 +112,7 @@ class _Process:
         self._pulse = Pulse(loop.time)
         queue = WorkQueue[Key](on_get=metrics.queued, on_retry=metrics.retried)
         cache = Cache()
-        self._intake = Intake(cache, self._pulse, queue.add)
+        self._intake = Intake(cache, self._pulse, queue.add, watched(keda=settings.keda))
         chronicle = Chronicle(Recorder(fenced, identity, _now), metrics)
         reconciler = Reconciler(fenced, cache, settings, chronicle, _now)
         self._workers = Workers(
@@ -138,7 +138,7 @@ class _Process:
     async def run(self) -> None:
         """Wait for the Lease, work, and give the Lease back."""
         self._take_signals()
-        if not await self._unless_stopped(look_around(self._kube, self._namespaces)):
+        if not await self._unless_stopped(self._look_around()):
             return
         self._ready.connected()
         try:
@@ -147,6 +147,9 @@ class _Process:
         finally:
             await self._workers.stop(_FINISH_SECONDS)
             await self._lease.release()
+
+    async def _look_around(self) -> None:
+        await look_around(self._kube, self._namespaces, keda=self._settings.keda)
 
     async def _lead(self) -> None:
         """Read everything, look at everything, then watch."""
@@ -170,7 +173,7 @@ class _Process:
 
     async def _watch(self) -> None:
         """Watch until told to stop. What is in hand is finished before kopf ends every task of its time."""
-        self._pulse.expect(kind.name for kind in WATCHED)
+        self._pulse.expect(kind.name for kind in self._intake.kinds)
         over = asyncio.Event()
         watching = asyncio.create_task(
             watch(self._intake, self._namespaces, over, self._take_signals)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from tracedmodel_api.types import KIND, TracedModel
+from tracedmodel_operator.kinds import POD, SCALED_OBJECT
 from tracedmodel_operator.names import MANAGED_BY, MANAGER, MODEL
 from tracedmodel_operator.project import is_created_by_us
 
@@ -38,6 +39,23 @@ def owner_of(child: Object, resource: TracedModel) -> Owner:
 def _is_labelled(metadata: Object, resource: TracedModel) -> bool:
     labels = metadata.get("labels") or {}
     return labels.get(MANAGED_BY) == MANAGER and labels.get(MODEL) == resource.metadata.name
+
+
+def belongs(child: Object, resource: TracedModel) -> bool:
+    """Tell whether a child has to be known to plan for a resource."""
+    # Pods belong to a Job or a ReplicaSet; which Job's they are is told by its uid.
+    if child["kind"] == POD.name or is_made_by_keda(child, resource):
+        return True
+    return owner_of(child, resource) in (Owner.THIS, Owner.NOBODY)
+
+
+def is_made_by_keda(child: Object, resource: TracedModel) -> bool:
+    """Tell whether a child is what KEDA makes of the resource's ScaledObject, whose labels it copies."""
+    metadata = child["metadata"]
+    references = metadata.get("ownerReferences") or ()
+    owner = (SCALED_OBJECT.name, resource.metadata.name)
+    owned = any((r["kind"], r.get("name")) == owner for r in references)
+    return owned and _is_labelled(metadata, resource)
 
 
 def needs_handover(live: Object) -> bool:

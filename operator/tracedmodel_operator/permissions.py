@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tracedmodel_operator.errors import ApiError
 from tracedmodel_operator.kinds import (
+    AUTOSCALER,
     CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
@@ -14,6 +15,7 @@ from tracedmodel_operator.kinds import (
     JOB,
     POD,
     REVIEW,
+    SCALED_OBJECT,
     SERVICE,
     TRACED_MODEL,
     Kind,
@@ -34,9 +36,14 @@ NEEDED: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     (CONFIG_MAP, "", (*_READ, *_WRITE, "delete")),
     (SERVICE, "", (*_READ, *_WRITE)),
     (DISRUPTION_BUDGET, "", (*_READ, *_WRITE)),
+    (AUTOSCALER, "", (*_READ, *_WRITE, "delete")),
+    (SCALED_OBJECT, "", (*_READ, *_WRITE, "delete")),
     (EVENT, "", ("create", "patch")),
 )
-"""Kind, subresource and verbs, in every namespace that is watched. The Lease has a Role of its own."""
+"""Kind, subresource and verbs, in every namespace that is watched. The Lease has a Role of its own.
+
+ScaledObjects are KEDA's, and of no concern where HorizontalPodAutoscalers scale.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,18 +60,18 @@ class Permission:
         return f"{self.verb} {self.kind.plural}{below}{group}"
 
 
-def needed() -> Iterator[Permission]:
-    """Return every permission that the operator needs."""
+def needed(*, keda: bool = False) -> Iterator[Permission]:
+    """Return every permission that the operator needs, with KEDA as its engine or without."""
     for kind, subresource, verbs in NEEDED:
-        for verb in verbs:
+        for verb in verbs if keda or kind is not SCALED_OBJECT else ():
             yield Permission(kind, subresource, verb)
 
 
-async def lacking(kube: Kube, namespaces: Sequence[str | None]) -> list[str]:
+async def lacking(kube: Kube, namespaces: Sequence[str | None], *, keda: bool = False) -> list[str]:
     """Return the permissions that the API server would not grant, in words."""
     found = []
     for namespace in namespaces:
-        for permission in needed():
+        for permission in needed(keda=keda):
             if not await _granted(kube, permission, namespace):
                 where = f" in {namespace}" if namespace else ""
                 found.append(f"{permission}{where}")

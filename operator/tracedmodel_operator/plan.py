@@ -32,6 +32,7 @@ from tracedmodel_operator.policies import answers, why_export
 from tracedmodel_operator.render.neuron import CORES_PER_CHIP
 from tracedmodel_operator.rollback import choose, doubted_pods
 from tracedmodel_operator.rollout import newest_first, roll_out
+from tracedmodel_operator.scaling import scale, why_not_to_zero
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.stores import StoreRef, store_of
 
@@ -56,6 +57,10 @@ class Plan:
     """A Job that ended, and whose pods must be read before it is judged."""
     replicas: int | None = None
     """Wanted serving pods; None leaves them to an autoscaler."""
+    least: int | None = None
+    """Of pods that an autoscaler counts, how many have to be up at least; None: all that are wanted."""
+    unscaled: str = ""
+    """Why nothing decides on the replicas for now."""
     exporting: Exporting | None = None
     artifact: Artifact | None = None
     """The artifact that answers this generation."""
@@ -92,15 +97,14 @@ def make_plan(resource: TracedModel, observation: Observation, settings: Setting
     if chips:
         return Plan(problem=Problem(c.WHOLE_CHIPS_ONLY, chips, terminal=True))
     plan = _exported(resource, observation, settings, store)
-    crowded = _crowded(resource, plan)
-    if crowded:
-        problem = Problem(c.CORES_TOO_FEW, crowded, terminal=True)
+    unservable = _unservable(resource, settings, plan)
+    if unservable:
         return Plan(
             plan.fingerprint,
             plan.request,
             artifact=plan.artifact,
             made=plan.made,
-            problem=problem,
+            problem=unservable,
         )
     plan = _served(resource, observation, settings, plan)
     return replace(plan, expire=_on_record(resource, observation, plan))
@@ -113,6 +117,15 @@ def _chips(resource: TracedModel, settings: Settings) -> str | None:
     if resource.spec.target is Target.CPU or not by_chip or cores % CORES_PER_CHIP == 0:
         return None
     return f"this cluster offers whole chips of {CORES_PER_CHIP} NeuronCores: set serving.neuronCores to 4, 16 or 64"
+
+
+def _unservable(resource: TracedModel, settings: Settings, plan: Plan) -> Problem | None:
+    """Return why no artifact could be served as the resource asks."""
+    crowded = _crowded(resource, plan)
+    if crowded:
+        return Problem(c.CORES_TOO_FEW, crowded, terminal=True)
+    asleep = why_not_to_zero(resource, settings)
+    return Problem(c.SCALE_TO_ZERO_UNAVAILABLE, asleep, terminal=True) if asleep else None
 
 
 def _crowded(resource: TracedModel, plan: Plan) -> str | None:
@@ -196,15 +209,17 @@ def _served(
     )
     if choice.serving is None:
         return plan
-    spec = resource.spec.serving
+    scaling = scale(resource, observation, settings)
     rollout = roll_out(resource, observation, settings, choice.serving, plan.artifact)
     return replace(
         plan,
-        create=plan.create + rollout.create,
-        apply=rollout.apply,
-        delete=plan.delete + rollout.prune + doubted_pods(resource, observation),
+        create=plan.create + rollout.create + scaling.create,
+        apply=rollout.apply + scaling.apply,
+        delete=plan.delete + rollout.prune + scaling.delete + doubted_pods(resource, observation),
         serving=choice.serving,
-        replicas=None if spec.autoscaling else spec.replicas,
+        replicas=scaling.replicas,
+        least=scaling.least,
+        unscaled=scaling.waits,
         replaces=rollout.replaces,
         held=rollout.held,
     )

@@ -31,6 +31,7 @@ _DEPLOYMENT_STATUS = (
     "availableReplicas",
 )
 _CONDITION = ("type", "status", "reason", "message", "lastTransitionTime")
+_VERDICT = ("type", "status", "reason", "message")
 _ENDED = ("exitCode", "reason", "message")
 
 
@@ -81,6 +82,13 @@ def _deployment(item: Object) -> Document:
     return {"spec": item["spec"], "status": _conditions(status)}
 
 
+def _autoscaler(item: Object) -> Document:
+    # Its other conditions, counts and metrics change every few seconds.
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    telling = [_some(c, _VERDICT) for c in conditions if c["type"] in ("ScalingActive", "Ready")]
+    return {"spec": item["spec"], "status": {"conditions": telling}}
+
+
 def _conditions(status: Document) -> Document:
     """Return a status with the telling parts of its conditions, without the times of mere heartbeats."""
     if "conditions" not in status:
@@ -97,7 +105,7 @@ def _pod(item: Object) -> Document:
     telling = ("Ready", "PodScheduled")
     conditions = [c for c in status.get("conditions") or () if c["type"] in telling]
     kept = _some(status, ("phase", "reason", "message", "podIP"))
-    kept["conditions"] = [_some(c, ("type", "status", "reason", "message")) for c in conditions]
+    kept["conditions"] = [_some(c, _VERDICT) for c in conditions]
     kept["containerStatuses"] = [
         _container_status(container) for container in status.get("containerStatuses") or ()
     ]
@@ -132,4 +140,6 @@ _PARTS: dict[str, Callable[[Object], Document]] = {
     "Job": _job,
     "Deployment": _deployment,
     "Pod": _pod,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "ScaledObject": _autoscaler,
 }

@@ -20,9 +20,10 @@ from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.logs import about
 from tracedmodel_operator.names import JOB_NAME
 from tracedmodel_operator.observe import Observation, Refusal, observe
-from tracedmodel_operator.ownership import Owner, owner_of
+from tracedmodel_operator.ownership import belongs
 from tracedmodel_operator.plan import Plan, make_plan
 from tracedmodel_operator.proofs import ProofReader, ReadProofs, read_proofs
+from tracedmodel_operator.remarks import Patience, Remarks
 from tracedmodel_operator.settings import Settings
 from tracedmodel_operator.slots import Slots
 from tracedmodel_operator.status import invalid_status, make_status
@@ -43,6 +44,10 @@ class Audience(Protocol):
 
     def exported(self, report: Report) -> None:
         """Hear of an export that succeeded, once."""
+        ...
+
+    async def remarked(self, item: Object, remarks: Remarks) -> None:
+        """Hear what should be known of a TracedModel beside its status, at every look."""
         ...
 
     def gone(self, key: Key) -> None:
@@ -83,6 +88,7 @@ class Reconciler:
         self._clock = clock
         self._children = Children(kube, cache)
         self._slots = Slots()
+        self._patience = Patience()
         self._proofs = ProofReader(read_proofs, settings.serving_port)
         self._refusals: dict[Key, tuple[Refusal, ...]] = {}
 
@@ -106,8 +112,11 @@ class Reconciler:
         wake = self._slots.note(key, observation.serving, plan)
         with about(fingerprint=plan.fingerprint[:12]):
             await self._tell(key, item, resource, observation, plan)
+            remarks, later = self._patience.remarks(key, resource, observation)
+            await self._audience.remarked(item, remarks)
             refused = await self._carry_out(key, resource, observation, plan)
-        return self._outcome(key, plan, observation, refused, wake)
+        outcome = self._outcome(key, plan, observation, refused, wake)
+        return replace(outcome, again_in=_sooner(outcome.again_in, later))
 
     async def _tell(
         self, key: Key, item: Object, resource: TracedModel, observation: Observation, plan: Plan
@@ -123,11 +132,12 @@ class Reconciler:
         self._refusals.pop(key, None)
         self._proofs.forget(key)
         self._children.forget(key)
+        self._patience.forget(key)
         self._audience.gone(key)
         return Outcome(wake=self._slots.free(key))
 
     def _observe(self, key: Key, resource: TracedModel) -> Observation:
-        children = [child for child in self._cache.children(key) if _belongs(child, resource)]
+        children = [child for child in self._cache.children(key) if belongs(child, resource)]
         observation = observe(children, self._clock())
         return replace(
             observation,
@@ -210,6 +220,10 @@ class Reconciler:
         return Outcome(again, retry=bool(refused), wake=wake)
 
 
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((seconds for seconds in (one, other) if seconds is not None), default=None)
+
+
 def _lacks_index(child: Object, refused: Sequence[Refusal | None]) -> bool:
     """Tell whether pods would be replaced by ones that cannot start, for want of the index that they mount."""
     kinds = {refusal.child[0] for refusal in refused if refusal}
@@ -237,8 +251,3 @@ def read_status(document: Object) -> Status:
         return Status.model_validate(document)
     except ValidationError:
         return Status()
-
-
-def _belongs(child: Object, resource: TracedModel) -> bool:
-    # Pods belong to a Job or a ReplicaSet; which Job's they are is told by its uid.
-    return child["kind"] == POD.name or owner_of(child, resource) in (Owner.THIS, Owner.NOBODY)

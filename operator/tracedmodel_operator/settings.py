@@ -63,6 +63,38 @@ def _inf1() -> TargetSettings:
     )
 
 
+class ScalingSettings(BaseModel):
+    """How autoscalers behave, and where they ask; docs/autoscaling.md has the reasons of the defaults."""
+
+    up_window_seconds: int = Field(default=0, ge=0, le=3600)
+    """How long a rise has to last. A new replica takes minutes: each second of thought comes on top."""
+    up_percent: int = Field(default=100, ge=1)
+    """Replicas that may be added in a period, of those at its beginning; or up_pods, if that is more."""
+    up_pods: int = Field(default=2, ge=1)
+    up_period_seconds: int = Field(default=60, ge=1, le=1800)
+    """Longer than it takes to see what the last step did to the load of those who serve."""
+    down_window_seconds: int = Field(default=600, ge=0, le=3600)
+    """How long a fall has to last: longer than the start of a node and a replica, which would be needed again."""
+    down_percent: int = Field(default=25, ge=1, le=100)
+    """Replicas that may be taken away in a period, of those at its beginning; or down_pods, if that is more."""
+    down_pods: int = Field(default=1, ge=1)
+    down_period_seconds: int = Field(default=120, ge=1, le=1800)
+    """Long enough to see in the load what the last step did, before the next."""
+    load_metric: str = Field(default="tracedmodel_worker_load_ratio", min_length=1)
+    """Name by which the custom metrics API tells the work of a pod, as a share of what its workers can do."""
+    prometheus_url: str = Field(
+        default="http://prometheus-operated.monitoring.svc:9090", min_length=1
+    )
+    """Where KEDA asks for metrics."""
+    demand_query: str | None = None
+    """PromQL that is above 0 while somebody asks for a model of which nothing runs, such as the requests a second at
+    its ingress; may hold {namespace} and {name}. Without it nothing is scaled to zero."""
+    poll_seconds: int = Field(default=15, ge=1)
+    """How often KEDA asks."""
+    cooldown_seconds: int = Field(default=900, ge=0)
+    """How long nobody must have asked before KEDA takes the last replica away."""
+
+
 class Settings(BaseSettings):
     """The operator's settings. Each is the environment variable TRACEDMODEL_OPERATOR_NAME; objects are JSON."""
 
@@ -116,6 +148,15 @@ class Settings(BaseSettings):
     """How long a finished Job stays, with its log, once its outcome is on record."""
     max_concurrent_rollouts: int = Field(default=10, ge=1)
     """How many resources may have their serving pods replaced at a time, across the cluster."""
+
+    autoscaling: Literal["HPA", "KEDA"] = "HPA"
+    """What scales by load: a HorizontalPodAutoscaler, or KEDA by a ScaledObject, which alone can scale to zero."""
+    scaling: ScalingSettings = ScalingSettings()
+
+    @property
+    def keda(self) -> bool:
+        """Tell whether KEDA scales by load."""
+        return self.autoscaling == "KEDA"
 
     def target(self, target: Target) -> TargetSettings:
         """Return the settings of a target."""

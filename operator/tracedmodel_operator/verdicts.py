@@ -119,8 +119,15 @@ def judge_rollout(observation: Observation, plan: Plan) -> Verdict:
     begun = serving is not None and plan.serving and serving.artifact == plan.serving.digest
     if serving is None or not begun or plan.replaces:
         return _no(c.ROLLOUT_IN_PROGRESS, "the serving pods are about to be started or replaced")
+    return _judge_replicas(serving, plan)
+
+
+def _judge_replicas(serving: Serving, plan: Plan) -> Verdict:
+    """Say whether there are as many replicas of the wanted artifact as there should be."""
     wanted = serving.wanted if plan.replicas is None else plan.replicas
-    if serving.settled() and serving.wanted == wanted:
+    if plan.unscaled:
+        return _no(c.AUTOSCALER_CHANGING, plan.unscaled)
+    if serving.wanted == wanted and serving.rolled_out(plan.least):
         return _yes(c.SUCCEEDED, f"{_counted(serving.available, 'replica')} up")
     verdict = _under_way(serving, wanted)
     doubted = plan.doubt is not None and any(p.name == plan.doubt.pod for p in serving.pods)

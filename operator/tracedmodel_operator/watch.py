@@ -76,7 +76,7 @@ async def watch(
     older = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=_registry(intake),
-        settings=_settings(),
+        settings=_settings(intake.kinds),
         memories=NoMemories(),
         standalone=True,
         clusterwide=not named,
@@ -108,7 +108,7 @@ async def _until_over(running: asyncio.Future[None], tasks: Collection[asyncio.T
 def _registry(intake: Intake) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry, id="log-in")(_log_in)
-    for kind in WATCHED:
+    for kind in intake.kinds:
         _listen(registry, intake, kind)
     return registry
 
@@ -138,7 +138,7 @@ def _address(kind: Kind) -> tuple[str, str, str]:
     return kind.group, kind.version, kind.plural
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(kinds: Sequence[Kind] = WATCHED) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.watching.chunk_size = _PAGE
     settings.watching.server_timeout = _SERVER_SECONDS
@@ -151,7 +151,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.queueing.idle_timeout = _IDLE_SECONDS
     settings.peering.standalone = True
-    for kind in WATCHED:
+    for kind in kinds:
         if kind is not TRACED_MODEL:
             settings.watching.label_selectors[_address(kind)] = SELECTOR
     return settings

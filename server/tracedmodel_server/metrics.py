@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_server.work import Work
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 INFO = ("version", "model", "task", "target", "precision", "revision", "artifact_digest")
@@ -56,6 +57,7 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self._of_bucket: dict[Bucket, _OfBucket] = {}
+        self._work_of = Work()
         self._of_answer: dict[tuple[str, int], Counter] = {}
         self._make_requests()
         self._make_batches()
@@ -80,6 +82,9 @@ class Metrics:
         self._tokens = self._counter("tokens", help_tokens, "bucket", "kind")
         self._busy = self._counter(
             "worker_busy_seconds", "Seconds that workers ran batches, all together"
+        )
+        self._work = self._counter(
+            "work_seconds", "Seconds that the texts of batches would take if every batch were full"
         )
 
     def _make_state(self) -> None:
@@ -138,6 +143,7 @@ class Metrics:
         own = self._children(bucket)
         real = sum(lengths)
         own.texts.observe(len(lengths))
+        self._work.inc(self._work_of.of(lengths))
         own.real.inc(real)
         own.padding.inc(bucket.batch_size * bucket.sequence_length - real)
         for length, seconds in zip(lengths, waited, strict=True):
@@ -156,6 +162,7 @@ class Metrics:
     def proved(self, bucket: Bucket, start: Start) -> None:
         """Take note of what the start measured; all series of a bucket are there from now on."""
         self._children(bucket)
+        self._work_of.learn(bucket, start.cost)
         name = str(bucket)
         self._error.labels(name).set(start.error)
         self._cost.labels(name).set(start.cost)

@@ -5,8 +5,11 @@ import pytest
 from apiserver.client import MERGE
 from cluster_objects import config_map, deployment, job, service
 from manifest_base import manifest
+from resources import SETTINGS, resource
+from tracedmodel_operator.drift import drifted, stamped
 from tracedmodel_operator.errors import Refused
 from tracedmodel_operator.kinds import (
+    AUTOSCALER,
     CONFIG_MAP,
     DEPLOYMENT,
     EVENT,
@@ -15,6 +18,7 @@ from tracedmodel_operator.kinds import (
     SERVICE,
     TRACED_MODEL,
 )
+from tracedmodel_operator.render.autoscaler import render_autoscaler
 
 pytestmark = pytest.mark.cluster
 
@@ -116,3 +120,13 @@ def test_an_event_is_kept(api):
         "reason": "Exported",
     }
     assert api.create(EVENT, event)["reason"] == "Exported"
+
+
+@pytest.mark.parametrize("target", ["CPU", "Inf1"])
+def test_an_autoscaler_stays_as_it_was_rendered(api, target):
+    wanted = resource({"target": target, "serving": {"autoscaling": {"maxReplicas": 5}}})
+    scaling = wanted.spec.serving.autoscaling
+    rendered = stamped(render_autoscaler(wanted, scaling, SETTINGS))
+    metadata = {k: v for k, v in rendered["metadata"].items() if k != "ownerReferences"}
+    child = {**rendered, "metadata": {**metadata, "namespace": api.namespace}}
+    assert not drifted(child, api.create(AUTOSCALER, child))

@@ -40,6 +40,11 @@ def index_in(config_map: Object) -> Index:
     return Index.model_validate(json.loads(config_map["data"]["index.json"]))
 
 
+def is_scaled(item: Object) -> bool:
+    """Tell whether a resource leaves its replicas to an autoscaler."""
+    return bool(item["spec"]["serving"].get("autoscaling"))
+
+
 def rolled_out(deployment: Object) -> bool:
     """Tell whether a Deployment's status says that all its pods are of its template and up."""
     status, wanted = deployment.get("status") or {}, deployment["spec"]["replicas"]
@@ -59,6 +64,10 @@ def is_served(item: Object, deployment: Object | None) -> None:
     assert item["status"]["observedGeneration"] == item["metadata"]["generation"]
     assert deployment
     assert artifact_of(deployment) == item["status"]["artifact"]["digest"]
+    if is_scaled(item):
+        # More may be on their way at any time.
+        assert (deployment.get("status") or {}).get("availableReplicas", 0)
+        return
     assert rolled_out(deployment)
     assert deployment["spec"]["replicas"] == item["spec"]["serving"].get("replicas", 1)
 

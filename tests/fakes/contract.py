@@ -127,6 +127,28 @@ STATES = {
     "as many replicas as the load asks for": State(
         states.autoscaled, DONE, f"Ready=Succeeded Exported=Published Available={SERVES}"
     ),
+    "more replicas by load, whose nodes are to come": State(
+        lambda: states.autoscaled(up=2),
+        DONE,
+        f"Ready=Succeeded Exported=Published Available={SERVES}",
+    ),
+    "fewer replicas up than an autoscaler may leave": rolls_out(
+        lambda: states.autoscaled(up=0), "RolloutInProgress"
+    ),
+    "no replica while nobody asks": State(
+        states.scaled_to_zero,
+        DONE,
+        "Ready=Succeeded Exported=Published Available=ScaledToZero",
+    ),
+    "an autoscaler that is not gone yet": rolls_out(
+        states.given_up_by_its_autoscaler, "AutoscalerChanging", SERVES
+    ),
+    "scaling to zero where nothing could scale up again": State(
+        states.to_be_scaled_to_zero_without_keda,
+        FAILED,
+        f"Ready=!ScaleToZeroUnavailable Exported=Published Available={SERVES}"
+        " Stalled=ScaleToZeroUnavailable",
+    ),
     "no replica wanted": State(
         lambda: ready(serving={"replicas": 0}),
         DONE,

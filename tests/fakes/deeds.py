@@ -6,6 +6,7 @@ from typing import Any
 
 from resources import COMMIT
 from tracedmodel_operator.kinds import (
+    AUTOSCALER,
     CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
@@ -44,6 +45,8 @@ EDITS: dict[str, Object] = {
     "no replica": {"serving": {"replicas": 0}},
     "one replica": {"serving": {"replicas": 1}},
     "three replicas": {"serving": {"replicas": 3}},
+    "by load": {"serving": {"autoscaling": {"minReplicas": 2, "maxReplicas": 5}}},
+    "by number": {"serving": {"autoscaling": None}},
     "more memory": {"serving": {"resources": {"memory": "3Gi"}}},
     "other batching": {"serving": {"batching": {"maxDelayMilliseconds": 7}}},
     "in place": {"serving": {"rollout": {"strategy": "InPlace"}}},
@@ -67,6 +70,8 @@ HANDS: dict[str, tuple[Kind, Object | None]] = {
     "note something on the Deployment": (DEPLOYMENT, _NOTES),
     "note something on the pods": (DEPLOYMENT, _TEMPLATE),
     "scale the Deployment": (DEPLOYMENT, {"spec": {"replicas": 2}}),
+    "remove the autoscaler": (AUTOSCALER, None),
+    "widen the autoscaler": (AUTOSCALER, {"spec": {"maxReplicas": 50}}),
     "widen the budget": (DISRUPTION_BUDGET, {"spec": {"maxUnavailable": 2}}),
     "open another port": (SERVICE, {"spec": {"ports": [{"name": "http", "port": 81}]}}),
 }

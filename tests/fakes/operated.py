@@ -12,7 +12,7 @@ from resources import NOW, SETTINGS, resource
 from tracedmodel_operator.cache import Cache, Key
 from tracedmodel_operator.errors import ApiError
 from tracedmodel_operator.intake import SELECTOR, Intake
-from tracedmodel_operator.kinds import CHILDREN, JOB, TRACED_MODEL, Kind
+from tracedmodel_operator.kinds import CHILDREN, JOB, TRACED_MODEL, Kind, watched
 from tracedmodel_operator.kube import Kube, Request, Response
 from tracedmodel_operator.pulse import Pulse
 from tracedmodel_operator.reconcile import Reconciler
@@ -55,6 +55,9 @@ class Nobody:
     async def changed(self, *_: Any) -> None:
         """Nothing is told."""
 
+    async def remarked(self, *_: Any) -> None:
+        """Nothing is remarked."""
+
     def exported(self, *_: Any) -> None:
         """Nothing is measured."""
 
@@ -82,9 +85,10 @@ class Operated:
         self._ready: dict[Key, None] = {}
         self._due: dict[Key, datetime] = {}
         self.cache = Cache()
+        kinds = watched(keda=self.settings.keda)
         self._changes = [
             self.cluster.subscribe(TRACED_MODEL),
-            self.cluster.subscribe(*CHILDREN, selector=SELECTOR),
+            self.cluster.subscribe(*kinds[1:], selector=SELECTOR),
         ]
         carried = InProcess(self.cluster, self.faults, sleep=self._sleep)
         self.transport = Deadly(carried, self.requests)
@@ -92,7 +96,7 @@ class Operated:
         self.reconciler = Reconciler(
             self.kube, self.cache, self.settings, Nobody(), lambda: self.now
         )
-        self.intake = Intake(self.cache, Pulse(lambda: 0.0), self._add)
+        self.intake = Intake(self.cache, Pulse(lambda: 0.0), self._add, kinds)
         asyncio.run(self.intake.list_all(Kube(InProcess(self.cluster)), [None]))
 
     def doom(self, at: int | None, *, after: bool = False) -> None:

@@ -15,7 +15,8 @@ from tracedmodel_operator.render.index import render_index
 from tracedmodel_operator.render.job import Launch, render_job
 from tracedmodel_operator.render.replica import Replica
 from tracedmodel_operator.render.service import render_service
-from tracedmodel_operator.settings import Settings
+from tracedmodel_operator.scaling import render_scaler
+from tracedmodel_operator.settings import ScalingSettings, Settings
 from tracedmodel_operator.stores import StoreRef, store_of
 
 Document = dict[str, Any]
@@ -62,6 +63,14 @@ SIXTEEN: Document = {
     "target": "Inf1",
     "serving": {"neuronCores": 16, "rollout": {"strategy": "InPlace"}},
 }
+SCALED: Document = {"serving": {"autoscaling": {"minReplicas": 2, "maxReplicas": 20}}}
+FROM_ZERO: Document = {"serving": {"autoscaling": {"minReplicas": 0, "maxReplicas": 4}}}
+BY_KEDA = PINNED.with_(
+    autoscaling="KEDA",
+    scaling=ScalingSettings(
+        demand_query='sum(rate(requests_total{service="{name}",namespace="{namespace}"}[1m]))'
+    ),
+)
 CASES: dict[str, tuple[str, Document, Settings]] = {
     "cpu-surge": ("on CPUs, by default", {}, PINNED),
     "cpu-claim": ("on CPUs, model and store on volumes", CLAIMS, PINNED),
@@ -72,6 +81,18 @@ CASES: dict[str, tuple[str, Document, Settings]] = {
         "on one chip, in a cluster that offers chips",
         {"target": "Inf1", "serving": {"neuronCores": 4}},
         CHIPS,
+    ),
+    "cpu-autoscaled": ("on CPUs, by their use", SCALED, PINNED),
+    "cpu-from-zero": ("on CPUs, by KEDA, from zero", FROM_ZERO, BY_KEDA),
+    "inf1-autoscaled": (
+        "on NeuronCores, by their work",
+        {"target": "Inf1", **SCALED},
+        PINNED,
+    ),
+    "inf1-keda": (
+        "on NeuronCores, by KEDA",
+        {"target": "Inf1", **SCALED},
+        BY_KEDA,
     ),
     "inf1-in-place": ("on 16 NeuronCores, in place, with Neuron's scheduler", SIXTEEN, EXTENDED),
 }
@@ -120,13 +141,15 @@ def deployment(
 def children(
     spec: Document | None = None, settings: Settings = PINNED, **metadata: Any
 ) -> list[Document]:
-    """Return all children of a resource."""
+    """Return all children of a resource, the Deployment last."""
     wanted = resource(spec, **metadata)
+    scaling = wanted.spec.serving.autoscaling
     return [
         job(spec, settings, **metadata),
         render_index(wanted, artifact(wanted)),
         render_service(wanted),
         render_budget(wanted),
+        *([render_scaler(wanted, scaling, settings)] if scaling else []),
         deployment(spec, settings, **metadata),
     ]
 

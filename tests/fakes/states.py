@@ -12,7 +12,7 @@ from tracedmodel_api.manifests import InvalidManifest
 from tracedmodel_api.types import API_VERSION, KIND
 from tracedmodel_operator.observe import Refusal
 from tracedmodel_operator.reconcile import read
-from tracedmodel_operator.settings import Settings
+from tracedmodel_operator.settings import ScalingSettings, Settings
 from tracedmodel_operator.status import invalid_status
 
 Document = dict[str, Any]
@@ -59,9 +59,9 @@ def deleting(before: Document) -> Document:
     return {**before, "metadata": {**before["metadata"], "deletionTimestamp": moment}}
 
 
-def launched(**spec: Any) -> World:
+def launched(settings: Settings = SETTINGS, **spec: Any) -> World:
     """A first Job was just launched."""
-    world = World(resource(spec))
+    world = World(resource(spec), settings)
     world.turn()
     return world
 
@@ -107,7 +107,7 @@ def rolling(*changes: Any, world: World | None = None) -> World:
 def ready(**spec: Any) -> World:
     """Everything is as wanted."""
     world = finished(launched(**spec), report())
-    world.serve(ready=world.resource.spec.serving.replicas)
+    world.serve(ready=world.deployment()["spec"]["replicas"])
     world.settle()
     return world
 
@@ -232,10 +232,35 @@ def suspended_before_its_rollout():
     return finished(edited(exporting(), SUSPEND), report())
 
 
-def autoscaled():
+def autoscaled(up=4):
     world = ready(serving={"autoscaling": {"maxReplicas": 9}})
     world.deployment()["spec"]["replicas"] = 4
-    world.serve(ready=4)
+    world.serve(ready=up)
+    return turned(world)
+
+
+def scaled_to_zero():
+    settings = SETTINGS.with_(
+        autoscaling="KEDA", scaling=ScalingSettings(demand_query="sum(asked)")
+    )
+    scaling = {"minReplicas": 0, "maxReplicas": 9}
+    world = finished(launched(settings, serving={"autoscaling": scaling}), report())
+    world.serve()
+    world.deployment()["spec"]["replicas"] = 0
+    world.serve(ready=0)
+    return turned(world)
+
+
+def to_be_scaled_to_zero_without_keda():
+    return edited(ready(), {"serving": {"autoscaling": {"minReplicas": 0, "maxReplicas": 9}}})
+
+
+def given_up_by_its_autoscaler():
+    """The spec has a number again, and the autoscaler is not gone yet."""
+    world = autoscaled()
+    leaving = {"deletionTimestamp": "2026-01-02T03:04:05Z"}
+    world.objects["HorizontalPodAutoscaler", "minilm"]["metadata"] |= leaving
+    world.edit({"serving": {"replicas": 2, "autoscaling": None}})
     return turned(world)
 
 

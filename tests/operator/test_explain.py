@@ -43,6 +43,15 @@ def test_every_child_is_shown_as_it_would_be_applied():
     assert not any("ownerReferences" in child["metadata"] for child in found)
 
 
+def test_an_autoscaler_is_shown_with_the_engine_that_an_administrator_chose():
+    scaling = {"spec.serving.autoscaling": {"maxReplicas": 5}}
+    found = list(filter(None, yaml.safe_load_all(told(scaling))))
+    assert found[-1]["kind"] == "HorizontalPodAutoscaler"
+    keda = SETTINGS.with_(autoscaling="KEDA")
+    found = list(filter(None, yaml.safe_load_all(told(scaling, settings=keda))))
+    assert found[-1]["kind"] == "ScaledObject"
+
+
 def test_what_an_administrator_set_is_in_the_children():
     (store,) = (line for line in told().splitlines() if line.startswith("# store"))
     assert store == "# store   s3://models/default"

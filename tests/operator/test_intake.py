@@ -7,9 +7,9 @@ from apiserver.faults import BROKEN, to
 from manifest_base import manifest
 from tracedmodel_operator import wire
 from tracedmodel_operator.cache import Cache
-from tracedmodel_operator.errors import Unavailable
+from tracedmodel_operator.errors import NotFound, Unavailable
 from tracedmodel_operator.intake import Intake
-from tracedmodel_operator.kinds import CONFIG_MAP, JOB, TRACED_MODEL
+from tracedmodel_operator.kinds import CONFIG_MAP, JOB, TRACED_MODEL, watched
 from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.pulse import Pulse, deafness
 
@@ -193,3 +193,11 @@ def test_nobody_is_deaf_where_nothing_happens(inlet):
     for _ in range(10):
         inlet.list_all()
         assert inlet.deaf(300) is None
+
+
+def test_only_the_kinds_that_are_there_are_listed(inlet):
+    inlet.cluster.missing_groups.add("keda.sh")
+    inlet.list_all()
+    inlet.intake.kinds = watched(keda=True)
+    with pytest.raises(NotFound):
+        inlet.list_all()

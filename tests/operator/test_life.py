@@ -52,7 +52,7 @@ def writes(operated: Operated) -> list[str]:
 def test_an_applied_resource_becomes_ready_by_its_children():
     operated = ready(serving={"replicas": 2})
     found = operated.names()
-    assert [len(found[kind.name]) for kind in CHILDREN] == [1, 3, 1, 1, 1, 1]
+    assert [len(found[kind.name]) for kind in CHILDREN] == [1, 3, 1, 1, 1, 1, 0]
     assert operated.status()["readyReplicas"] == 2
 
 

@@ -1,6 +1,7 @@
 import metrics_page
 from tracedmodel_api.status import Condition
 from tracedmodel_operator.metrics import Metrics
+from tracedmodel_operator.podstate import Trouble
 from tracedmodel_operator.pulse import Signs
 
 PART = metrics_page.part("Of the operator")
@@ -12,6 +13,7 @@ def filled() -> Metrics:
     metrics = Metrics()
     metrics.conditions.update("key", [_ready()])
     metrics.reconciled("success", 0.1)
+    metrics.load_unknown("key", Trouble("FailedGetPodsMetric", ""))
     metrics.queued(0.1)
     metrics.export_took("trace", 1.0)
     metrics.exported(cached=1, traced=1)

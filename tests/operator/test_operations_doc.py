@@ -17,7 +17,7 @@ from tracedmodel_api import conditions
 from tracedmodel_operator import logs
 from tracedmodel_operator.lease_record import Terms
 from tracedmodel_operator.permissions import NEEDED
-from tracedmodel_operator.settings import Settings, TargetSettings
+from tracedmodel_operator.settings import ScalingSettings, Settings, TargetSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -80,12 +80,12 @@ def default_of(value) -> str:
 
 
 def test_lists_every_setting_with_its_variable_and_default():
-    rows, _ = tables("Settings")
+    rows, *_ = tables("Settings")
     prefix = Settings.model_config["env_prefix"]
     expected = [
         [
             f"`{prefix}{name.upper()}`",
-            "below" if name in ("cpu", "inf1") else default_of(field.default),
+            "below" if name in ("cpu", "inf1", "scaling") else default_of(field.default),
         ]
         for name, field in Settings.model_fields.items()
     ]
@@ -94,7 +94,7 @@ def test_lists_every_setting_with_its_variable_and_default():
 
 
 def test_lists_every_setting_of_a_target_with_its_defaults():
-    _, rows = tables("Settings")
+    _, rows, _ = tables("Settings")
     found = {row[0]: row[1:3] for row in rows}
     expected = {}
     for name in TargetSettings.model_fields:
@@ -103,6 +103,13 @@ def test_lists_every_setting_of_a_target_with_its_defaults():
             values = [value.rpartition(":")[0] for value in values]
         expected[f"`{name}`"] = [default_of(value) for value in values]
     assert found == expected
+
+
+def test_lists_every_setting_of_autoscalers_with_its_default():
+    *_, rows = tables("Settings")
+    fields = ScalingSettings.model_fields.items()
+    assert [row[:2] for row in rows] == [[f"`{n}`", default_of(f.default)] for n, f in fields]
+    assert all(row[2] for row in rows)
 
 
 def test_lists_every_permission():

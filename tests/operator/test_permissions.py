@@ -2,12 +2,13 @@ import asyncio
 
 import pytest
 
+import scaled_lives
 from apiserver import FakeCluster, Faults, InProcess
 from apiserver.access import verb_of
 from apiserver.faults import BROKEN
 from apiserver.request import target_of
 from lives import live
-from tracedmodel_operator.kinds import JOB, POD, TRACED_MODEL
+from tracedmodel_operator.kinds import AUTOSCALER, JOB, POD, SCALED_OBJECT, TRACED_MODEL
 from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.permissions import Permission, lacking, needed
 
@@ -23,8 +24,9 @@ def cluster():
     return FakeCluster()
 
 
-def asked(cluster, *namespaces, faults=None):
-    return asyncio.run(lacking(Kube(InProcess(cluster, faults)), namespaces or [None]))
+def asked(cluster, *namespaces, faults=None, keda=False):
+    carried = Kube(InProcess(cluster, faults))
+    return asyncio.run(lacking(carried, namespaces or [None], keda=keda))
 
 
 def grant(cluster, *without, namespaces=None):
@@ -35,6 +37,13 @@ def grant(cluster, *without, namespaces=None):
 def test_nothing_is_lacking_where_everything_needed_is_allowed(cluster):
     grant(cluster)
     assert asked(cluster) == []
+
+
+def test_scaled_objects_are_asked_for_only_where_keda_scales(cluster):
+    grant(cluster)
+    found = asked(cluster, keda=True)
+    assert len(found) == 6
+    assert all(words.endswith(" scaledobjects.keda.sh") for words in found)
 
 
 @pytest.mark.parametrize("permission", list(needed()), ids=str)
@@ -73,6 +82,12 @@ def test_whatever_a_life_asks_for_is_known_to_be_needed():
     used = {of(request) for request in live().cluster.log}
     assert used <= set(needed())
     assert Permission(JOB, "", "create") in used
+
+
+def test_whatever_a_life_by_load_asks_for_is_known_to_be_needed_and_needed():
+    used = {of(request) for request in scaled_lives.live().cluster.log}
+    assert used <= set(needed(keda=True))
+    assert {Permission(kind, "", "delete") for kind in (AUTOSCALER, SCALED_OBJECT)} <= used
 
 
 def of(request):

@@ -11,6 +11,7 @@ from tracedmodel_operator.kinds import (
     DEPLOYMENT,
     EVENT,
     JOB,
+    SCALED_OBJECT,
     SERVICE,
     TRACED_MODEL,
 )
@@ -134,3 +135,17 @@ def test_nothing_is_logged_as_an_error_in_a_quiet_life(site):
     operator.exit_code()
     lines = operator.said().splitlines()
     assert [line for line in lines if " INFO " not in line] == []
+
+
+def test_a_scaled_object_that_somebody_else_deletes_is_made_again(site):
+    site.operator(autoscaling="KEDA")
+    site.apply({"serving": {"autoscaling": {"maxReplicas": 3}}})
+    site.eventually(lambda: site.cluster.get(SCALED_OBJECT, *KEY))
+    gone = site.cluster.get(SCALED_OBJECT, *KEY)["metadata"]["uid"]
+    site.cluster.delete(SCALED_OBJECT, *KEY)
+
+    def made() -> set[str]:
+        return {item["metadata"]["uid"] for item in site.cluster.objects(SCALED_OBJECT)}
+
+    site.eventually(lambda: made() - {gone})
+    site.becomes_ready()

@@ -52,6 +52,29 @@ def test_a_cluster_without_the_definition_is_told_so(site):
     assert said.endswith("the cluster does not know TracedModels: apply crds/ first")
 
 
+def test_a_cluster_without_keda_is_told_so_where_keda_is_to_scale(site):
+    site.cluster.missing_groups.add("keda.sh")
+    said = last_words(site.operator(autoscaling="KEDA"))
+    assert said.endswith(
+        "the cluster does not know KEDA's ScaledObjects: install KEDA, "
+        "or set $TRACEDMODEL_OPERATOR_AUTOSCALING to HPA"
+    )
+
+
+def test_a_cluster_without_keda_is_enough_where_nothing_asks_for_it(site):
+    site.cluster.missing_groups.add("keda.sh")
+    allow(site)
+    site.operator()
+    site.apply()
+    site.becomes_ready()
+
+
+def test_a_role_that_lacks_kedas_kind_is_told_where_keda_is_to_scale(site):
+    allow(site)
+    said = last_words(site.operator(autoscaling="KEDA"))
+    assert "scaledobjects" in said
+
+
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
@@ -120,6 +143,8 @@ def test_a_port_that_is_taken_is_told(site):
         ("log_level", "loud", "should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("namespaces", "search", "should be JSON"),
         ("cpu", "{}", "exporter_image is missing"),
+        ("autoscaling", "Knative", "should be 'HPA' or 'KEDA'"),
+        ("scaling", '{"up_pods": 0}', "up_pods should be greater than or equal to 1"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_wrong(tmp_path, name, value, wrong):

@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+import keda_schema
 import pod_security
 from rendered import (
     ADMINISTERED,
@@ -56,7 +57,14 @@ def test_every_golden_file_belongs_to_a_case():
 @pytest.mark.parametrize("name", CASES)
 def test_children_fit_the_schemas_of_kubernetes(name, version):
     for child in case(name):
-        kubernetes_validate.validate(child, version, strict=True)
+        builtin = keda_schema.as_autoscaler(child) if child["kind"] == "ScaledObject" else child
+        kubernetes_validate.validate(builtin, version, strict=True)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2].keda])
+def test_scaled_objects_fit_the_schema_of_keda(name):
+    (child,) = [child for child in case(name) if child["kind"] == "ScaledObject"]
+    assert keda_schema.problems(child) == []
 
 
 @pytest.mark.parametrize("name", CASES)

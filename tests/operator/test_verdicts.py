@@ -173,9 +173,13 @@ def test_a_scale_that_is_not_carried_out_yet_is_not_ready():
 
 
 def test_an_autoscaler_decides_how_many_replicas_are_wanted():
-    world = ready(serving={"autoscaling": {"maxReplicas": 9}})
+    world = ready(serving={"autoscaling": {"minReplicas": 2, "maxReplicas": 9}})
     world.deployment()["spec"]["replicas"] = 4
-    world.serve(ready=3)
+    world.serve(ready=2)
+    assert turned(world).conditions()["Ready"] == "Succeeded"
+    world.serve(ready=1)
+    assert turned(world).conditions()["Ready"] == "!RolloutInProgress"
+    world.serve(ready=3, updatedReplicas=3)
     assert turned(world).conditions()["Ready"] == "!RolloutInProgress"
 
 

@@ -51,6 +51,7 @@ def test_every_metric_of_a_question_is_there():
         'tracedmodel_tokens_total{bucket="8x128",kind="real"} 120.0',
         'tracedmodel_tokens_total{bucket="8x128",kind="padding"} 904.0',
         "tracedmodel_worker_busy_seconds_total 0.5",
+        "tracedmodel_work_seconds_total 0.0225",
         "tracedmodel_workers 2.0",
         "tracedmodel_queue_texts 7.0",
         "tracedmodel_connections 3.0",

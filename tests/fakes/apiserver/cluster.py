@@ -61,6 +61,8 @@ class FakeCluster:
         self._writes, self._removals = Writes(commits), Removals(commits)
         self.garbage = Garbage(commits, self._removals)
         self._collect = collect
+        self.missing_groups: set[str] = set()
+        """API groups that this cluster does not know."""
         self.lock = threading.RLock()
         self._define()
         for name in namespaces:
@@ -77,7 +79,7 @@ class FakeCluster:
     def _serves(self, group: str) -> bool:
         """Return whether a group is there; that of the custom resource is as long as its definition is."""
         if group != TRACED_MODEL.group:
-            return group in GROUPS
+            return group in GROUPS - self.missing_groups
         return bool(self.database.tables[DEFINITION].items)
 
     def handle(self, request: Request, user: str = "") -> Response:

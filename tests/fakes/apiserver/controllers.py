@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from apiserver import jobs, kubelet, rollouts
+from apiserver.autoscalers import Scalers, name_of
 from apiserver.commit import stamp
 from apiserver.outcomes import (
     Ends,
@@ -21,7 +22,14 @@ from apiserver.outcomes import (
 )
 from apiserver.writes import MERGE_TYPE
 from tracedmodel_operator.errors import AlreadyExists, NotFound, api_error
-from tracedmodel_operator.kinds import DEPLOYMENT, JOB, POD, Kind
+from tracedmodel_operator.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    JOB,
+    POD,
+    SCALED_OBJECT,
+    Kind,
+)
 from tracedmodel_operator.kube import Request, Transport
 
 Object = dict[str, Any]
@@ -37,7 +45,7 @@ class Controllers:
     """Plays what acts upon Jobs and Deployments. Each turn is one step: pods appear, then run or end, then are counted.
 
     ``jobs`` and ``servers`` say what becomes of the pods of a Job or a Deployment; they may be changed at any
-    time. By default every export succeeds and every server is ready.
+    time. By default every export succeeds and every server is ready. ``scalers`` are all that scale by load.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class Controllers:
         self._transport = transport
         self._clock = clock
         self._namespace = namespace
+        self.scalers = Scalers()
         self._made = 0
         self._changes = 0
 
@@ -69,6 +78,7 @@ class Controllers:
             await self._play_job(job, pods.get(job["metadata"]["uid"], []))
         for deployment in await self._list(DEPLOYMENT):
             await self._play_deployment(deployment, pods.get(deployment["metadata"]["uid"], []))
+        await self._play_scalers()
         return self._changes
 
     async def settle(self) -> int:
@@ -137,6 +147,16 @@ class Controllers:
         status = rollouts.status_of(deployment, left, self._now(), late=late)
         await self._status(DEPLOYMENT, deployment, status)
 
+    async def _play_scalers(self) -> None:
+        deployments = {name_of(item): item for item in await self._list(DEPLOYMENT)}
+        autoscalers = {name_of(item): item for item in await self._list(AUTOSCALER)}
+        for item in await self._list(SCALED_OBJECT, absent=[]):
+            for request in self.scalers.keda(item, autoscalers, deployments):
+                await self._send(request)
+        for item in autoscalers.values():
+            for request in self.scalers.hpa(item, deployments):
+                await self._send(request)
+
     async def _pod_status(self, pod: Object, outcome: PodOutcome | Left) -> None:
         if isinstance(outcome, Left):
             return
@@ -172,8 +192,11 @@ class Controllers:
             return
         self._changes += 1
 
-    async def _list(self, kind: Kind) -> list[Object]:
+    async def _list(self, kind: Kind, absent: list[Object] | None = None) -> list[Object]:
+        """Return the objects of a kind; ``absent`` where there is no such kind."""
         response = await self._transport(Request("GET", kind.path(self._namespace)))
+        if response.status == 404 and absent is not None:
+            return absent
         if response.status >= 400:
             raise api_error(response.status, response.body)
         named = {"apiVersion": kind.api_version, "kind": kind.name}

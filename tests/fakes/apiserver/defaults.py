@@ -7,7 +7,16 @@ from typing import Any
 
 from apiserver import quantity
 from apiserver.registry import NAMESPACE, Resource
-from tracedmodel_operator.kinds import DEPLOYMENT, DISRUPTION_BUDGET, EVENT, JOB, POD, SERVICE, Kind
+from tracedmodel_operator.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    EVENT,
+    JOB,
+    POD,
+    SERVICE,
+    Kind,
+)
 
 Object = dict[str, Any]
 _MAX_INT = 2**31 - 1
@@ -188,12 +197,17 @@ def _budget(document: Object) -> None:
     _fill(status, disruptionsAllowed=0, currentHealthy=0, desiredHealthy=0, expectedPods=0)
 
 
+def _autoscaler(document: Object) -> None:
+    _fill(document.setdefault("spec", {}), minReplicas=1)
+
+
 _BY_KIND: dict[Kind, Callable[[Object], None]] = {
     DEPLOYMENT: _deployment,
     JOB: _job,
     POD: _pod,
     SERVICE: _service,
     DISRUPTION_BUDGET: _budget,
+    AUTOSCALER: _autoscaler,
 }
 
 # What the server itself gives to new objects, which nobody owns.

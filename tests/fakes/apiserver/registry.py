@@ -132,6 +132,9 @@ def _builtin() -> tuple[Resource, ...]:
             blank=spec,
         ),
         Resource(kinds.AUTOSCALER, subresources=status, blank=spec),
+        Resource(
+            kinds.SCALED_OBJECT, subresources=status, generation=True, versioned=True, blank=spec
+        ),
         Resource(kinds.LEASE, versioned=True, blank=spec),
         Resource(kinds.EVENT),
         Resource(SECRET),
