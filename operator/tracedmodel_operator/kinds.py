@@ -36,13 +36,13 @@ DEPLOYMENT = Kind("Deployment", "apps", "v1", "deployments")
 CONFIG_MAP = Kind("ConfigMap", "", "v1", "configmaps")
 SERVICE = Kind("Service", "", "v1", "services")
 DISRUPTION_BUDGET = Kind("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets")
+REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets")
 AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers")
 SCALED_OBJECT = Kind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects")
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 EVENT = Kind("Event", "", "v1", "events")
 REVIEW = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 
-REPLICA_SET = Kind("ReplicaSet", "apps", "v1", "replicasets")
 
 CHILDREN = (JOB, POD, DEPLOYMENT, CONFIG_MAP, SERVICE, DISRUPTION_BUDGET, AUTOSCALER)
 """What belongs to a TracedModel, pods by way of a Job or a Deployment."""

@@ -82,6 +82,8 @@ class ScalingSettings(BaseModel):
     """Long enough to see in the load what the last step did, before the next."""
     load_metric: str = Field(default="tracedmodel_worker_load_ratio", min_length=1)
     """Name by which the custom metrics API tells the work of a pod, as a share of what its workers can do."""
+    work_on_cpus: bool = False
+    """Whether a HorizontalPodAutoscaler of target CPU goes by that metric too, instead of CPU use."""
     prometheus_url: str = Field(
         default="http://prometheus-operated.monitoring.svc:9090", min_length=1
     )

@@ -4,6 +4,7 @@ from rendered import BY_KEDA, FROM_ZERO, PINNED, SCALED, deployment
 from resources import resource
 from tracedmodel_operator.scaling import render_scaler
 from tracedmodel_operator.settings import ScalingSettings
+from tracedmodel_server.capacity.hpa import Policy
 
 LOAD = "tracedmodel_worker_load_ratio"
 
@@ -43,6 +44,13 @@ def test_cpus_are_scaled_by_their_use():
 def test_neuron_cores_are_scaled_by_their_work(percent, quantity):
     (metric,) = scaler(scaled(percent, target="Inf1"))["spec"]["metrics"]
     target = {"type": "AverageValue", "averageValue": quantity}
+    assert metric == {"type": "Pods", "pods": {"metric": {"name": LOAD}, "target": target}}
+
+
+def test_cpus_are_scaled_by_their_work_where_an_administrator_wants_it():
+    settings = PINNED.with_(scaling=ScalingSettings(work_on_cpus=True))
+    (metric,) = scaler(scaled(60), settings)["spec"]["metrics"]
+    target = {"type": "AverageValue", "averageValue": "600m"}
     assert metric == {"type": "Pods", "pods": {"metric": {"name": LOAD}, "target": target}}
 
 
@@ -91,3 +99,13 @@ def test_from_zero_keda_wants_one_replica_as_soon_as_somebody_asks():
 
 def test_who_deletes_the_scaled_object_keeps_the_replicas():
     assert scaler(settings=BY_KEDA)["spec"]["advanced"]["restoreToOriginalReplicaCount"] is False
+
+
+def test_the_capacity_plan_simulates_the_defaults():
+    own, policy = ScalingSettings(), Policy(1, 2)
+    for rules, name in ((policy.up, "up"), (policy.down, "down")):
+        told = [
+            getattr(own, f"{name}_{field}")
+            for field in ("window_seconds", "percent", "pods", "period_seconds")
+        ]
+        assert [rules.window, rules.percent, rules.pods, rules.period] == told

@@ -16,7 +16,7 @@ COMMANDS = [n for n, block in enumerate(BLOCKS) if block.startswith("tracedmodel
 
 
 def test_the_page_has_examples():
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 5
 
 
 @pytest.mark.parametrize("number", COMMANDS)

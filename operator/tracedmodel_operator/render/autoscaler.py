@@ -53,7 +53,7 @@ def _rules(window: int, steps: dict[str, int], period: int) -> Document:
 
 def _metric(resource: TracedModel, scaling: Autoscaling, settings: ScalingSettings) -> Document:
     percent = scaling.target_utilization_percent
-    if resource.spec.target is Target.CPU:
+    if resource.spec.target is Target.CPU and not settings.work_on_cpus:
         wanted: Document = {"type": "Utilization", "averageUtilization": percent}
         return {"type": "Resource", "resource": {"name": "cpu", "target": wanted}}
     wanted = {"type": "AverageValue", "averageValue": canonical(f"{10 * percent}m")}

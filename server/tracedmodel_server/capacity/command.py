@@ -13,8 +13,9 @@ from pathlib import Path
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.enums import Target
 from tracedmodel_api.report import Failure
-from tracedmodel_server.capacity import inputs, show
+from tracedmodel_server.capacity import inputs, scaling, show
 from tracedmodel_server.capacity.calibrate import ROWS, WORST_ERROR, fit
+from tracedmodel_server.capacity.day import Delays, Measure
 from tracedmodel_server.capacity.instances import Instance
 from tracedmodel_server.capacity.plan import Choice, Demand, cheapest, plan
 from tracedmodel_server.capacity.simulate import Balancing, Run
@@ -49,6 +50,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--most-instances", type=_whole(1), default=200, metavar="COUNT", help="of a type; default %(default)s")
     add("--requests", type=_whole(1000), default=Run.requests, metavar="COUNT", help="how many to simulate; default %(default)s")
     add("--seed", type=_whole(0), default=Run.seed, metavar="NUMBER", help="default %(default)s: the same seed gives the same plan")
+    add("--autoscale", action="store_true", help="besides, play a day of a fleet that scales by load, against a fixed one")
+    add("--min-replicas", type=_whole(1), metavar="COUNT", help="of that fleet; default: the manifest's, or 1")
+    add("--max-replicas", type=_whole(1), metavar="COUNT", help="of that fleet; default: the manifest's, or twice the fixed one's")
+    add("--target-percent", type=_whole(1, 100), metavar="PERCENT", help="wanted load of its replicas; default: the manifest's, or 70")
+    add("--scale-by", choices=[one.value for one in Measure], help="what its load is; default: work on Inf1, busy on CPUs")
+    add("--node-seconds", type=_above(0, allowed=True), default=Delays.node, metavar="SECONDS", help="until a node is there; default %(default)g")
+    add("--replica-seconds", type=_above(0, allowed=True), default=Delays.replica, metavar="SECONDS", help="from then until a replica is ready; default %(default)g")
+    add("--plot", metavar="FILE", help="with --autoscale, draw the day as SVG")
     add("--suggest-buckets", type=_whole(1, _MOST_BUCKETS), metavar="COUNT", help="instead of a plan, at most so many buckets that waste least")
     add("--batch-sizes", type=_sizes, default=(1, 8), metavar="LIST", help="batch sizes of suggested buckets; default 1,8")
     add("--multiple-of", type=_whole(1), default=8, metavar="TOKENS", help="suggested lengths are multiples of it; default %(default)s")
@@ -59,6 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the plan or the suggestion and return 0."""
+    if arguments.plot and not arguments.autoscale:
+        raise Failure("InvalidRequest", "--plot draws the day of --autoscale: give that as well")
     traffic = read_traffic(Path(arguments.traffic))
     given = inputs.read(arguments)
     if arguments.suggest_buckets is not None:
@@ -84,9 +95,15 @@ def _plan(arguments: argparse.Namespace, given: inputs.Given, traffic: Traffic) 
     best = cheapest(choices)
     slower = _if_slower(demand, best.instance) if best and replica.computed else None
     plans = show.Plans(choices, best, slower)
+    days = (
+        scaling.play(arguments, given, demand, best or choices[0]) if arguments.autoscale else None
+    )
+    if days is not None and arguments.plot:
+        scaling.draw(days, arguments.plot)
     if arguments.json:
-        return _json(show.plan_json(demand, replica, plans))
-    return show.plan_text(demand, replica, plans)
+        more = {"autoscaling": scaling.days_json(days)} if days else {}
+        return _json(show.plan_json(demand, replica, plans) | more)
+    return show.plan_text(demand, replica, plans) + (scaling.days_text(days) if days else "")
 
 
 def _if_slower(demand: Demand, instance: Instance) -> Choice | None:

@@ -39,18 +39,23 @@ def figures(record: Record, fleet: Fleet, texts_per_request: int) -> Figures:
     parts = [np.quantile(part, 0.99) for part in np.array_split(latencies, BATCHES)]
     p50, p99 = np.quantile(latencies, (0.5, 0.99))
     seconds = record.ended - record.began
-    busy = sum(_overlap(batch, record) for batch in record.batches)
-    utilisation = busy / (seconds * fleet.servers * fleet.workers)
+    busy = utilisation(record, fleet)
     done = ((np.asarray(record.arrived)[order] + latencies) <= record.ended).sum()
     return Figures(
         p50=float(p50),
         p99=float(p99),
         p99_error=float(_T_95 * np.std(parts, ddof=1) / np.sqrt(BATCHES)),
-        utilisation=utilisation,
+        utilisation=busy,
         padding=_padding(record),
         texts_per_second=float(done) * texts_per_request / seconds,
-        growing=utilisation > _BUSY and _grows(latencies),
+        growing=busy > _BUSY and _grows(latencies),
     )
+
+
+def utilisation(record: Record, fleet: Fleet) -> float:
+    """Return the share of the time that workers ran batches."""
+    busy = sum(_overlap(batch, record) for batch in record.batches)
+    return busy / ((record.ended - record.began) * fleet.servers * fleet.workers)
 
 
 def _overlap(batch: Batch, record: Record) -> float:

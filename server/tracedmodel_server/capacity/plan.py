@@ -146,14 +146,19 @@ def smallest(holds: Callable[[int], bool], start: int, most: int) -> int | None:
 
 def least_instances(demand: Demand, instance: Instance) -> int:
     """Return the instances that full batches without padding rows would keep busy: fewer cannot be enough."""
-    times = demand.server.times
     rate = (1 + demand.headroom) * demand.traffic.peak_rate
     texts = rate * demand.traffic.texts_per_request
-    seconds = sum(
+    seconds = texts * text_seconds(demand)
+    return max(1, math.ceil(seconds / (instance.replicas * instance.workers)))
+
+
+def text_seconds(demand: Demand) -> float:
+    """Return the seconds of a worker that a text takes on average, in full batches without padding rows."""
+    times = demand.server.times
+    return sum(
         share * min(times[b].p50 / b.batch_size for b in times if b.sequence_length >= tokens)
         for tokens, share in demand.traffic.shares().items()
     )
-    return max(1, math.ceil(texts * seconds / (instance.replicas * instance.workers)))
 
 
 def demand_room(demand: Demand) -> None:

@@ -2,8 +2,8 @@
 
 A request is routed to one server, where the host first tokenises it (one request after another, as the event loop
 does), then its texts wait in the queue. A batch takes a worker for the time of its bucket. A request is answered when
-all of its texts are. :class:`Balancer` alone knows which servers take requests: an autoscaler would change that
-number there, as time goes on.
+all of its texts are. :class:`Balancer` alone knows which servers take requests. Their number stays: a fleet that scales
+is played by ``day.py``, with servers one by one.
 """
 
 from __future__ import annotations
