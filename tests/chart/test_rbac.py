@@ -88,16 +88,13 @@ def place_of(item):
     return item["metadata"].get("namespace")
 
 
-@pytest.mark.parametrize(
-    ("engine", "group", "resource"),
-    [("HPA", "autoscaling", "horizontalpodautoscalers"), ("KEDA", "keda.sh", "scaledobjects")],
-)
-def test_an_autoscaling_engine_adds_its_objects_and_nothing_else(engine, group, resource):
-    values = {"autoscaling": {"engine": engine}, "rbac": {"userRoles": False}}
+def test_keda_adds_its_objects_and_nothing_else():
+    values = {"autoscaling": {"engine": "KEDA"}, "rbac": {"userRoles": False}}
     rules = only(render(values), "ClusterRole")["rules"]
     verbs = ["list", "watch", "get", "create", "patch", "delete"]
-    added = {"apiGroups": [group], "resources": [resource], "verbs": verbs}
+    added = {"apiGroups": ["keda.sh"], "resources": ["scaledobjects"], "verbs": verbs}
     assert rules == [*ROLE, added]
+    assert sorted(spelt(rules)) == sorted(map(wanted, needed(keda=True)))
 
 
 def test_people_who_may_view_or_edit_a_namespace_may_do_so_with_its_tracedmodels():

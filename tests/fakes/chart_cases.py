@@ -7,6 +7,7 @@ import pytest
 
 from chart import FOLDER, NAMESPACE, RELEASE, render
 from resources import SETTINGS
+from tracedmodel_operator.settings import ScalingSettings
 
 helm = pytest.importorskip("helm_python", reason="NO HELM: helm-python-sdk has no wheel for here")
 
@@ -224,6 +225,11 @@ SETTING_VALUES = {
     "namespaces": ({"namespaces": ["search"]}, ["search"]),
     "namespace": (put("lease.namespace", "leases"), "leases"),
     "lease_name": (put("lease.name", "models"), "models"),
+    "autoscaling": (put("autoscaling.engine", "KEDA"), "KEDA"),
+    "scaling": (
+        put("autoscaling.behavior", {"upPods": 5, "demandQuery": "sum(up)"}),
+        ScalingSettings(up_pods=5, demand_query="sum(up)"),
+    ),
 }
 """By setting of the operator, the values that set it and what it then is."""
 

@@ -59,11 +59,23 @@ annotations:
 {{- toJson $read -}}
 {{- end }}
 
+{{- /* A mapping as the operator spells its names, as JSON. */}}
+{{- define "tracedmodel-operator.snaked" -}}
+{{- $read := dict -}}
+{{- range $name, $value := . -}}
+{{- $_ := set $read (snakecase $name) $value -}}
+{{- end -}}
+{{- toJson $read -}}
+{{- end }}
+
 {{- /* Every setting by its name, strings as they are and all else as JSON. */}}
 {{- define "tracedmodel-operator.settings" -}}
 {{- $found := dict "leaseName" (include "tracedmodel-operator.leaseName" .) "namespaces" .Values.namespaces "autoscaling" .Values.autoscaling.engine -}}
 {{- with .Values.lease.namespace -}}
 {{- $_ := set $found "namespace" . -}}
+{{- end -}}
+{{- with .Values.autoscaling.behavior -}}
+{{- $_ := set $found "scaling" (include "tracedmodel-operator.snaked" .) -}}
 {{- end -}}
 {{- range $name, $target := .Values.targets -}}
 {{- $_ := set $found $name (include "tracedmodel-operator.target" (dict "target" $target "version" $.Chart.AppVersion)) -}}
@@ -110,14 +122,13 @@ annotations:
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [list, watch, get, create, patch]
-- apiGroups: [""]
-  resources: [events]
-  verbs: [create, patch]
-{{- if eq (toString .Values.autoscaling.engine) "HPA" }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [list, watch, get, create, patch, delete]
-{{- else if eq (toString .Values.autoscaling.engine) "KEDA" }}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- if eq .Values.autoscaling.engine "KEDA" }}
 - apiGroups: [keda.sh]
   resources: [scaledobjects]
   verbs: [list, watch, get, create, patch, delete]
