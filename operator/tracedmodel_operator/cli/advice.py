@@ -37,6 +37,8 @@ WHAT_TO_DO = {
     c.STORE_NOT_SET: "Set spec.store, or the operator's default_store_url.",
     c.WHOLE_CHIPS_ONLY: "Set serving.neuronCores to 4, 16 or 64.",
     c.CORES_TOO_FEW: "As the message says: more serving.neuronCores, fewer buckets, or export.compiler.pipelineCores.",
+    c.SCALE_TO_ZERO_UNAVAILABLE: "Set autoscaling.minReplicas to 1 or more, or have KEDA and a demand_query: docs/autoscaling.md.",
+    c.AUTOSCALER_CHANGING: "Wait. If it lasts, see what keeps the object that the message names: KEDA that does not run, or a ScaledObject to delete.",
     c.SUSPENDED_BY_USER: "Set spec.suspend to false to go on.",
     c.REPORTS_DISAGREE: "See what changed under the export: pin revision to a commit, or ask again with requested-at.",
 }
