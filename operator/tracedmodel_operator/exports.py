@@ -13,9 +13,10 @@ from tracedmodel_api.request import ExportRequest
 from tracedmodel_api.status import ExportStatus
 from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.artifacts import DisagreementError, merge
+from tracedmodel_operator.jobs import ExportJob, JobState
 from tracedmodel_operator.moments import read
 from tracedmodel_operator.names import ChildKey
-from tracedmodel_operator.observe import ExportJob, JobState, Observation
+from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.podstate import Trouble
 from tracedmodel_operator.policies import Why
 from tracedmodel_operator.render.job import Launch, render_job

@@ -5,71 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import Enum
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from tracedmodel_api import conditions as c
 from tracedmodel_api.manifest import Index
 from tracedmodel_api.report import Report
 from tracedmodel_operator.blindness import blindness
+from tracedmodel_operator.jobs import ExportJob, annotations_of, condition_of, read_job
 from tracedmodel_operator.kinds import AUTOSCALER, SCALED_OBJECT
-from tracedmodel_operator.moments import read
 from tracedmodel_operator.names import (
     ARTIFACT,
-    ATTEMPT,
     FINGERPRINT,
     MODEL,
-    REQUEST,
     STORE,
     TEMPLATE,
     ChildKey,
 )
-from tracedmodel_operator.podstate import Pod, PodEnd, Trouble, read_pod
+from tracedmodel_operator.podstate import Pod, Trouble, read_pod
 from tracedmodel_operator.stores import StoreRef
 
 Object = Mapping[str, Any]
-_PODLESS_SECONDS = 60
-"""Kubernetes makes the pods of a Job within a second or two, if they are let in."""
-
-
-class JobState(Enum):
-    """What became of an exporter Job."""
-
-    ACTIVE = "active"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class ExportJob:
-    """An exporter Job and what its pods told."""
-
-    name: str
-    fingerprint: str
-    request: str
-    attempt: int
-    state: JobState
-    ends: tuple[PodEnd, ...] = ()
-    finished: datetime | None = None
-    word: str = ""
-    """Kubernetes' reason for its end, such as DeadlineExceeded."""
-    sentence: str = ""
-    unheard: int = 0
-    """Pods that ended, by the Job's own count, and whose ends are not seen."""
-    trouble: Trouble | None = None
-    expires: bool = False
-    """Whether Kubernetes will remove it by itself."""
-    leaving: bool = False
-    """Whether it is being deleted."""
-    podless_at: datetime | None = None
-    """When it is told that it has no pod, if it gets none before."""
-
-    def reports(self) -> tuple[Report, ...]:
-        """Return the reports of the pods that succeeded."""
-        return tuple(end.report for end in self.ends if end.report and end.exit_code == 0)
 
 
 @dataclass(frozen=True)
@@ -178,7 +135,7 @@ def observe(objects: Iterable[Object], now: datetime) -> Observation:
     deployments = [item for item in by_kind.get("Deployment", []) if _bears_the_name(item)]
     return Observation(
         now,
-        tuple(_job(job, pods, now) for job in by_kind.get("Job", [])),
+        tuple(read_job(job, pods, now) for job in by_kind.get("Job", [])),
         tuple(index for index in indexes if index),
         _serving(deployments[0], pods) if deployments else None,
         live,
@@ -193,77 +150,12 @@ def _bears_the_name(item: Object) -> bool:
     return metadata["name"] in owners | {(metadata.get("labels") or {}).get(MODEL)}
 
 
-def _annotations(item: Object) -> Mapping[str, str]:
-    return item["metadata"].get("annotations") or {}
-
-
-def _condition(item: Object, kind: str) -> Object | None:
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return next((c for c in conditions if c["type"] == kind and c["status"] == "True"), None)
-
-
-def _job(job: Object, pods: tuple[Pod, ...], now: datetime) -> ExportJob:
-    done, failed = _condition(job, "Complete"), _condition(job, "Failed")
-    state = JobState.SUCCEEDED if done else JobState.FAILED if failed else JobState.ACTIVE
-    ended = done or failed or {}
-    metadata = job["metadata"]
-    own = [pod for pod in pods if _belongs(pod, metadata)]
-    ends = tuple(pod.end for pod in own if pod.end)
-    made = read(metadata.get("creationTimestamp"))
-    podless = state is JobState.ACTIVE and not own and not _ended_pods(job) and made is not None
-    podless_at = made + timedelta(seconds=_PODLESS_SECONDS) if podless and made else None
-    return ExportJob(
-        metadata["name"],
-        _annotations(job).get(FINGERPRINT, ""),
-        _annotations(job).get(REQUEST, ""),
-        _number(_annotations(job).get(ATTEMPT)),
-        state,
-        ends,
-        read(ended.get("lastTransitionTime")),
-        ended.get("reason") or "",
-        ended.get("message") or "",
-        max(0, _ended_pods(job) - len(ends)),
-        next((pod.trouble for pod in own if pod.trouble), None)
-        or _podless(metadata["name"], podless_at, now),
-        (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None,
-        bool(metadata.get("deletionTimestamp")),
-        podless_at,
-    )
-
-
-def _podless(name: str, at: datetime | None, now: datetime) -> Trouble | None:
-    """Return that a Job gets no pod: Kubernetes says why in an event alone, which is not read here."""
-    if at is None or now < at:
-        return None
-    message = (
-        f"Kubernetes made no pod of Job {name} within {_PODLESS_SECONDS} s: a quota or an admission rule may keep "
-        f"it out; `kubectl describe job {name}` says"
-    )
-    return Trouble(c.PODS_NOT_CREATED, message)
-
-
-def _number(text: str | None) -> int:
-    # Annotations can be edited by hand.
-    return int(text) if text and text.isdecimal() else 1
-
-
-def _belongs(pod: Pod, job: Object) -> bool:
-    # A Job made anew has the name of the old one, whose pods may still be there.
-    known = bool(pod.job_uid and job.get("uid"))
-    return pod.job == job["name"] and (not known or pod.job_uid == job["uid"])
-
-
-def _ended_pods(job: Object) -> int:
-    status = job.get("status") or {}
-    return int(status.get("succeeded") or 0) + int(status.get("failed") or 0)
-
-
 def _index(item: Object) -> KeptIndex | None:
     """Return the index in a ConfigMap, or None where another version of the operator wrote it."""
     data = item.get("data") or {}
     try:
         index = Index.model_validate(json.loads(data["index.json"]))
-        store = StoreRef(**json.loads(_annotations(item)[STORE]))
+        store = StoreRef(**json.loads(annotations_of(item)[STORE]))
     except (KeyError, TypeError, ValueError, ValidationError):
         return None
     report = Report.parse(data.get("report.json", ""))
@@ -273,7 +165,7 @@ def _index(item: Object) -> KeptIndex | None:
     return KeptIndex(
         metadata["name"],
         index.identity(),
-        _annotations(item).get(FINGERPRINT, ""),
+        annotations_of(item).get(FINGERPRINT, ""),
         index,
         report,
         store,
@@ -285,7 +177,7 @@ def _serving(deployment: Object, pods: tuple[Pod, ...]) -> Serving:
     metadata, spec = deployment["metadata"], deployment["spec"]
     status = deployment.get("status") or {}
     conditions = status.get("conditions") or []
-    refused = _condition(deployment, "ReplicaFailure") or {}
+    refused = condition_of(deployment, "ReplicaFailure") or {}
     template = spec["template"]["metadata"].get("annotations") or {}
     current = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
     late = any(c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)

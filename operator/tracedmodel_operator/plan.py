@@ -26,8 +26,9 @@ from tracedmodel_operator.exports import (
     next_step,
     stale_jobs,
 )
+from tracedmodel_operator.jobs import ExportJob, JobState
 from tracedmodel_operator.names import ChildKey
-from tracedmodel_operator.observe import ExportJob, JobState, Observation
+from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.policies import answers, why_export
 from tracedmodel_operator.render.neuron import CORES_PER_CHIP
 from tracedmodel_operator.rollback import choose, doubted_pods

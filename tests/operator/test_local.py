@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tracedmodel_operator.jobs import JobState
 from tracedmodel_operator.local import LocalCluster
-from tracedmodel_operator.observe import JobState, Observation
+from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.plan import Plan
 
 SERVER = """

@@ -3,7 +3,8 @@ import pytest
 import pods
 from resources import NOW, World, failed, report, resource
 from states import edited, exporting, launched, past_rollout_deadline, pods_not_created, rolling
-from tracedmodel_operator.observe import JobState, observe
+from tracedmodel_operator.jobs import JobState
+from tracedmodel_operator.observe import observe
 
 
 def exported() -> World:

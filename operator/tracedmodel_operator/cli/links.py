@@ -9,8 +9,8 @@ from tracedmodel_operator.cli.pods import export_pods
 from tracedmodel_operator.cli.snapshot import Snapshot
 from tracedmodel_operator.cli.text import BAD, BUSY, FAINT, GOOD
 from tracedmodel_operator.cli.tree import Node
+from tracedmodel_operator.jobs import ExportJob, JobState
 from tracedmodel_operator.moments import spell
-from tracedmodel_operator.observe import ExportJob, JobState
 
 Object = Mapping[str, Any]
 
