@@ -62,11 +62,12 @@ def test_an_export_killed_at_any_moment_is_finished_by_the_next(model, store_url
     *killed, whole = drive("kill", model(), ask(model(), store_url))
     names = [str(bucket) for bucket in BUCKETS]
     died = [result["died"] for result in killed]
-    # Blobs of both, manifests' blobs, manifests; the steps of a bucket; resolve, lookup, import, fetch, load.
+    # Blobs of both, manifests' blobs, manifests, the pin; the steps of a bucket; resolve, lookup, import, fetch, load.
     assert sum(name.startswith("write blobs/sha256/") for name in died) == 9
     assert sum(name.startswith("create graphs/") for name in died) == 2
+    assert sum(name.startswith("write pins/") for name in died) == 1
     assert [name for name in died if name.startswith("2x16")] == [f"2x16 {step}" for step in STEPS]
-    assert len(died) == 9 + 2 + 2 * len(STEPS) + 5
+    assert len(died) == 9 + 2 + 1 + 2 * len(STEPS) + 5
     assert whole["traced"] == names
     for result in killed:
         created = died[: died.index(result["died"]) + 1]
