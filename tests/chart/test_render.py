@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 import pod_security
-from chart_cases import CASES, DIGEST, FOLDER, case, helm, of_kind, only, pod, render
+from chart_cases import CASES, DIGEST, FOLDER, case, helm, of_kind, only, pod, pods, render
 from tracedmodel_api import __version__, crd
 from tracedmodel_operator import names
-from tracedmodel_operator.render import pods
+from tracedmodel_operator.render.pods import POD_SECURITY
 
 GOLDEN = Path(__file__).parent / "golden"
 OLDEST = "1.31"
@@ -76,10 +76,11 @@ def test_nothing_stands_twice(name):
 
 @each_case
 def test_pods_meet_the_restricted_profile(name):
-    spec = pod(case(name))["spec"]
-    assert pod_security.violations(spec) == []
-    (container,) = spec["containers"]
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    for template in pods(case(name)):
+        spec = template["spec"]
+        assert pod_security.violations(spec) == []
+        (container,) = spec["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
 @each_case
@@ -94,18 +95,24 @@ def test_every_object_has_the_labels_and_annotations_of_the_release(name):
 
 
 @each_case
-def test_whatever_selects_the_operator_selects_it_and_no_serving_pod(name):
+def test_whatever_selects_the_operator_selects_it_and_nothing_else(name):
     objects = case(name)
     labels = pod(objects)["metadata"]["labels"]
     selectors = [
         only(objects, "Deployment")["spec"]["selector"]["matchLabels"],
         only(objects, "Service")["spec"]["selector"],
         *(i["spec"]["selector"]["matchLabels"] for i in of_kind(objects, "PodDisruptionBudget")),
-        *(i["spec"]["podSelector"]["matchLabels"] for i in of_kind(objects, "NetworkPolicy")),
+        *(
+            i["spec"]["podSelector"]["matchLabels"]
+            for i in of_kind(objects, "NetworkPolicy")
+            if not i["metadata"]["name"].endswith("-gc")
+        ),
     ]
+    others = [one["metadata"]["labels"] for one in pods(objects)[1:]]
     for selector in selectors:
         assert selector == selectors[0]
         assert selector.items() <= labels.items()
+        assert not any(selector.items() <= other.items() for other in others)
 
 
 def test_a_label_of_the_administrator_cannot_change_what_is_selected():
@@ -156,20 +163,24 @@ def test_one_replica_has_no_budget_that_would_block_a_drain():
 
 
 def test_an_image_by_its_content_has_no_tag():
-    (container,) = pod(case("inf1"))["spec"]["containers"]
-    assert container["image"] == f"ghcr.io/tracedmodel/operator@{DIGEST}"
+    for template in pods(render({**CASES["cleaned"][1], "image": {"digest": DIGEST}})):
+        (container,) = template["spec"]["containers"]
+        assert container["image"] == f"ghcr.io/tracedmodel/operator@{DIGEST}"
 
 
 def test_pods_run_as_the_number_that_all_images_are_made_for():
-    security = pod(render())["spec"]["securityContext"]
-    assert {security[name] for name in ("runAsUser", "runAsGroup", "fsGroup")} == {65532}
-    assert security["runAsUser"] == pods.POD_SECURITY["runAsUser"]
+    for template in pods(case("widest")):
+        security = template["spec"]["securityContext"]
+        assert {security[name] for name in ("runAsUser", "runAsGroup", "fsGroup")} == {65532}
+        assert security["runAsUser"] == POD_SECURITY["runAsUser"]
 
 
 def test_the_names_follow_the_release_and_stay_short_enough():
     assert only(render(name="ml"), "Deployment")["metadata"]["name"] == "ml-tracedmodel-operator"
-    longest = render({"monitoring": {"dashboards": {"enabled": True}}}, name="r" * 53)
+    longest = render(CASES["widest"][1], name="r" * 53)
     assert max(len(item["metadata"]["name"]) for item in longest) <= 63
+    # Kubernetes puts eleven characters behind it.
+    assert len(only(longest, "CronJob")["metadata"]["name"]) <= 52
 
 
 def test_dashboards_are_the_files_and_land_where_the_sidecar_looks():

@@ -2,19 +2,9 @@
 
 import pytest
 
-from chart_cases import (
-    FOLDER,
-    SETTING_VALUES,
-    bounded,
-    camel,
-    helm,
-    only,
-    pod,
-    put,
-    render,
-    variables,
-)
+from chart_cases import FOLDER, helm, only, pod, put, render, variables
 from chart_readme import rows
+from chart_settings import SETTING_VALUES, bounded, camel
 from tracedmodel_operator.settings import PREFIX, Settings, read_settings
 
 
@@ -114,6 +104,17 @@ WRONG = {
     "networkPolicy.apiServerPorts": [],
     "networkPolicy.apiServerCidrs": ["10.0.0.1"],
     "networkPolicy.metricsFrom": [{"podSelectors": {}}],
+    "gc.enabled": "yes",
+    "gc.enabled ": True,
+    "gc.schedule": "daily",
+    "gc.store": "models/traced",
+    "gc.store ": "s3://models/{namespace}",
+    "gc.store  ": "file:///models",
+    "gc.olderThan": "23h",
+    "gc.olderThan ": "7",
+    "gc.delete": "no",
+    "gc.storePorts": [],
+    "gc.serviceAccount.create": False,
     "monitoring.serviceMonitor.interval": "30",
     "monitoring.prometheusRule.enabled": "on",
     "monitoring.dashboards.folder": "x",

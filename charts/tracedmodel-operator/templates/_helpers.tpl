@@ -147,3 +147,38 @@ matchLabels:
   app.kubernetes.io/managed-by: tracedmodel-operator
   app.kubernetes.io/component: serving
 {{- end }}
+
+{{- define "tracedmodel-operator.gcName" -}}
+{{- include "tracedmodel-operator.fullname" . }}-gc
+{{- end }}
+
+{{- /* Its pods have another name than the operator, whose Service and policies select by that. */}}
+{{- define "tracedmodel-operator.gcSelector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 60 | trimSuffix "-" }}-gc
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tracedmodel-operator.gcLabels" -}}
+{{- $own := include "tracedmodel-operator.gcSelector" . | fromYaml -}}
+{{- toYaml (merge $own (dict "app.kubernetes.io/component" "gc") (include "tracedmodel-operator.labels" . | fromYaml)) -}}
+{{- end }}
+
+{{- define "tracedmodel-operator.gcAbout" -}}
+labels:
+  {{- include "tracedmodel-operator.gcLabels" . | nindent 2 }}
+{{- with .Values.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "tracedmodel-operator.gcArguments" -}}
+{{- $found := list "--store" .Values.gc.store "--older-than" .Values.gc.olderThan -}}
+{{- range .Values.namespaces -}}
+{{- $found = concat $found (list "--namespace" .) -}}
+{{- end -}}
+{{- if .Values.gc.delete -}}
+{{- $found = append $found "--delete" -}}
+{{- end -}}
+{{- toYaml $found -}}
+{{- end }}
