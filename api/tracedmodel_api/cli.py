@@ -11,6 +11,7 @@ from typing import Protocol
 from tracedmodel_api import __version__
 from tracedmodel_api.report import Failure
 
+_INTERRUPTED = 130
 GROUP = "tracedmodel.commands"
 _EXTRAS = {"run": "local"}
 """Commands that need more than the extra of their own part."""
@@ -67,11 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sub = commands.add_parser(name, help=loaded.summary, description=loaded.summary)
         loaded.configure(sub)
         sub.set_defaults(run=loaded.run)
-    parsed = parser.parse_args(arguments)
+    return carry_out(parser.parse_args(arguments))
+
+
+def carry_out(parsed: argparse.Namespace) -> int:
+    """Run the command that was chosen and return its exit code; a failure becomes its sentence and its own code."""
     try:
         return int(parsed.run(parsed))
     except Failure as failure:
         sys.stderr.write(f"{failure.reason.name}: {failure}\n{failure.reason.remedy}\n")
         return failure.reason.exit_code
     except KeyboardInterrupt:
-        return 130
+        return _INTERRUPTED

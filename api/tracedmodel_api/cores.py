@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.words import counted
 
 WEIGHTS_PER_CORE = 1_000_000_000
 """AWS's rule of thumb (application note on bucketing): a core's 2 GB hold so many weights, all graphs together."""
@@ -78,7 +79,7 @@ def lay_out(
     workers = cores // pipeline_cores
     each = graphs_per_worker(parameters, pipeline_cores)
     size = f"{len(buckets)} graphs of {parameters / 1e6:.0f} million weights"
-    room = f"{_count(pipeline_cores, 'NeuronCore')} {'hold' if pipeline_cores > 1 else 'holds'}"
+    room = f"{counted(pipeline_cores, 'NeuronCore')} {'hold' if pipeline_cores > 1 else 'holds'}"
     if not workers:
         raise TooLarge(f"a graph spans {pipeline_cores} NeuronCores, the replica has {cores}")
     if not each:
@@ -90,7 +91,7 @@ def lay_out(
     parts = math.ceil(len(buckets) / each)
     if parts > workers:
         raise TooLarge(
-            f"{size} need {_count(parts * pipeline_cores, 'NeuronCore')}, since {room} {each} of them; the replica "
+            f"{size} need {counted(parts * pipeline_cores, 'NeuronCore')}, since {room} {each} of them; the replica "
             f"has {cores}: {_advice(len(buckets) - each * workers, parts * pipeline_cores)}"
         )
     return Layout.dealt_out(buckets, workers, parts)
@@ -103,9 +104,5 @@ def pipeline_for(parameters: int) -> int:
 
 def _advice(too_many: int, cores: int) -> str:
     enough = next((size for size in CORES_OF_A_REPLICA if size >= cores), None)
-    fewer = f"leave {_count(too_many, 'bucket')} out"
+    fewer = f"leave {counted(too_many, 'bucket')} out"
     return f"set serving.neuronCores to {enough}, or {fewer}" if enough else fewer
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -6,7 +6,9 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tracedmodel_api.crd import Schema, resource_schema
+from tracedmodel_api.report import Failure
 from tracedmodel_api.types import API_VERSION, KIND, TracedModel
 
 
@@ -86,6 +89,17 @@ _Loader.add_implicit_resolver(
     re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Make what goes wrong with a file of manifests a Failure InvalidRequest that names the file."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure("InvalidRequest", f"{file} cannot be read: {error}") from None
+    except InvalidManifest as error:
+        raise Failure("InvalidRequest", "\n".join(f"{file}: {p}" for p in error.problems)) from None
 
 
 def read_documents(text: str) -> Iterator[Any]:

@@ -84,10 +84,7 @@ _SPEC_RULES = (
         "!has(self.export.compiler) || self.export.compiler.pipelineCores <= "
         "(has(self.serving.neuronCores) ? self.serving.neuronCores : 1)",
         "a pipeline may not have more cores than a replica: raise serving.neuronCores or lower pipelineCores",
-        lambda spec: (
-            spec.export.compiler is None
-            or spec.export.compiler.pipeline_cores <= (spec.serving.neuron_cores or 1)
-        ),
+        lambda spec: spec.export.compiler is None or spec.pipeline_cores <= spec.neuron_cores,
         ".export.compiler.pipelineCores",
     ),
     Rule(
@@ -155,6 +152,16 @@ class Spec(ApiModel):
     """How the artifact is served."""
     suspend: Flag = False
     """Stops new exports and rollouts; what runs goes on."""
+
+    @property
+    def neuron_cores(self) -> int:
+        """The NeuronCores of a replica on Inf1."""
+        return self.serving.neuron_cores or 1
+
+    @property
+    def pipeline_cores(self) -> int:
+        """The NeuronCores that one graph is spread over on Inf1."""
+        return (self.export.compiler or Compiler()).pipeline_cores
 
     rules: ClassVar[tuple[Rule, ...]] = _SPEC_RULES
 

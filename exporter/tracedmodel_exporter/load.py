@@ -49,9 +49,7 @@ def load(folder: Path, task: Task, precision: Precision, target: Target = Target
 
     Raises Failure RemoteCodeRequired, UnsupportedTask, TokenizerNotFound or InvalidModelFiles.
     """
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    # Loading has its own bars; ours tells of the whole export.
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    quieten()
     spec = TASKS.get(task)
     if spec is None:
         raise Failure("UnsupportedTask", f"task {task.value} cannot be exported yet")
@@ -72,6 +70,12 @@ def load(folder: Path, task: Task, precision: Precision, target: Target = Target
         second = _model(folder, config, task, spec, attention).to(torch.bfloat16)
         module = _wrap(second, names, pooling, spec)
     return Loaded(reference, module, tokenizer, card, _width(card, config), parameters)
+
+
+def quieten() -> None:
+    """Keep transformers from telling of its loading: ours tells of the whole export."""
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers has no types here
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # nor here
 
 
 def read_config(folder: Path) -> Any:

@@ -22,6 +22,7 @@ from tracedmodel_exporter.load import (
     demand_embeddings,
     from_pretrained,
     max_length,
+    quieten,
     read_config,
 )
 from tracedmodel_exporter.marian import MarianTokenizers, read_tokenizers
@@ -60,8 +61,7 @@ def load_translation(
 
     Raises Failure RemoteCodeRequired, UnsupportedTask, TokenizerNotFound or InvalidModelFiles.
     """
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    quieten()
     config = read_config(folder)
     _demand_marian(config)
     found = read_tokenizers(folder)

@@ -15,11 +15,12 @@ import yaml
 from tracedmodel_api import manifests
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.cores import TooLarge, graphs_per_worker, lay_out, most_parameters
-from tracedmodel_api.report import Failure, Report, Row
+from tracedmodel_api.report import Report, Row
 from tracedmodel_api.request import wanted_limits
-from tracedmodel_api.types import Compiler, Target, TracedModel
-from tracedmodel_operator.artifacts import compose
-from tracedmodel_operator.observe import observe
+from tracedmodel_api.types import Target, TracedModel
+from tracedmodel_api.words import counted
+from tracedmodel_operator.artifacts import Artifact, compose
+from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.plan import Plan, make_plan
 from tracedmodel_operator.rollout import roll_out
 from tracedmodel_operator.scaling import render_scaler
@@ -76,24 +77,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(file: Path) -> list[TracedModel]:
-    try:
-        documents = list(manifests.read_documents(file.read_text(encoding="utf-8")))
+    with manifests.reading(file):
+        documents = manifests.read_documents(file.read_text(encoding="utf-8"))
         return [manifests.parse(document) for document in documents]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure("InvalidRequest", f"{file} cannot be read: {error}") from None
-    except manifests.InvalidManifest as error:
-        raise Failure("InvalidRequest", "\n".join(f"{file}: {p}" for p in error.problems)) from None
 
 
 def explain(resource: TracedModel, settings: Settings, parameters: int | None = None) -> str:
     """Return the explanation of one resource: comments, then the children as YAML."""
     if settings.default_store_url is None:
         settings = settings.with_(default_store_url=_DEFAULT_STORE)
-    plan = make_plan(resource, observe([], datetime.now(timezone.utc)), settings)
+    nothing = Observation(datetime.now(timezone.utc))
+    plan = make_plan(resource, nothing, settings)
     known = parameters or resource.status.parameters_of(plan.fingerprint)
     lines = [*_about(resource, settings), *_export(resource, plan), *_fit(resource, known)]
     comments = "".join(f"# {line}".rstrip() + "\n" for line in lines)
-    return comments + _children(resource, plan, settings, known)
+    artifact = _imagined(resource, plan, settings, known)
+    serving = _serving(resource, nothing, settings, artifact) if artifact else ()
+    return comments + _children(plan, serving)
 
 
 def _about(resource: TracedModel, settings: Settings) -> Iterator[str]:
@@ -137,13 +137,12 @@ def _fit(resource: TracedModel, parameters: int | None) -> Iterator[str]:
     """Say how many graphs a NeuronCore holds, and which worker would hold which."""
     if resource.spec.target is Target.CPU:
         return
-    buckets, serving = resource.buckets(), resource.spec.serving
-    pipeline = (resource.spec.export.compiler or Compiler()).pipeline_cores
-    cores = serving.neuron_cores or 1
+    buckets, spec = resource.buckets(), resource.spec
+    pipeline, cores = spec.pipeline_cores, spec.neuron_cores
     workers = max(1, cores // pipeline)
     yield ""
-    width = _count(pipeline, "NeuronCore")
-    yield f"a replica has {_count(cores, 'NeuronCore')}: {_count(workers, 'worker')} of {width}"
+    width = counted(pipeline, "NeuronCore")
+    yield f"a replica has {counted(cores, 'NeuronCore')}: {counted(workers, 'worker')} of {width}"
     if parameters is None:
         each = math.ceil(len(buckets) / workers)
         yield (
@@ -168,27 +167,30 @@ def _fit(resource: TracedModel, parameters: int | None) -> Iterator[str]:
         yield f"{holders} {', '.join(map(str, part.buckets))}"
 
 
-def _children(resource: TracedModel, plan: Plan, settings: Settings, parameters: int | None) -> str:
-    """Return the Job, and the children that would serve what it exports."""
+def _imagined(
+    resource: TracedModel, plan: Plan, settings: Settings, parameters: int | None
+) -> Artifact | None:
+    """Return what the export would make, as far as it is known before; None where it has no store to go to."""
     store = store_of(resource, settings)
     if isinstance(store, str):
-        return ""
-    job = _yaml("now, for the export:", plan.create)
-    serving = _serving(resource, plan.fingerprint, store, settings, parameters or 0)
-    return job + _yaml(
-        "once exported; digests that the export makes stand as zeros or follow from those:", serving
-    )
+        return None
+    rows = tuple(Row(bucket, _UNKNOWN, 0) for bucket in resource.buckets())
+    return compose(resource, plan.fingerprint, Report(rows, "", parameters or 0), store)
 
 
 def _serving(
-    resource: TracedModel, base: str, store: StoreRef, settings: Settings, parameters: int
+    resource: TracedModel, nothing: Observation, settings: Settings, artifact: Artifact
 ) -> tuple[Child, ...]:
-    rows = tuple(Row(bucket, _UNKNOWN, 0) for bucket in resource.buckets())
-    artifact = compose(resource, base, Report(rows, "", parameters), store)
-    nothing = observe([], datetime.now(timezone.utc))
+    """Return the children that would serve an artifact."""
     scaling = resource.spec.serving.autoscaling
     scalers = (render_scaler(resource, scaling, settings),) if scaling else ()
     return (*roll_out(resource, nothing, settings, artifact, artifact).create, *scalers)
+
+
+def _children(plan: Plan, serving: tuple[Child, ...]) -> str:
+    return _yaml("now, for the export:", plan.create if serving else ()) + _yaml(
+        "once exported; digests that the export makes stand as zeros or follow from those:", serving
+    )
 
 
 def _yaml(heading: str, children: tuple[Child, ...]) -> str:
@@ -202,7 +204,3 @@ def _unowned(child: Child) -> dict[str, Any]:
     """Return a child without the owner, whose uid only a cluster knows."""
     metadata = {k: v for k, v in child["metadata"].items() if k != "ownerReferences"}
     return {**child, "metadata": metadata}
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

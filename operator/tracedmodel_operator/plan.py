@@ -16,7 +16,7 @@ from tracedmodel_api.cores import TooLarge, lay_out
 from tracedmodel_api.report import Report
 from tracedmodel_api.request import ExportRequest, base_fingerprint, export_request
 from tracedmodel_api.status import Doubt, Rejection
-from tracedmodel_api.types import Compiler, Target, TracedModel, is_commit
+from tracedmodel_api.types import Target, TracedModel, is_commit
 from tracedmodel_operator.artifacts import Artifact, DisagreementError, compose, merge
 from tracedmodel_operator.exports import (
     Exporting,
@@ -113,7 +113,7 @@ def make_plan(resource: TracedModel, observation: Observation, settings: Setting
 
 def _chips(resource: TracedModel, settings: Settings) -> str | None:
     """Return why the cluster cannot give the wanted NeuronCores, if it cannot."""
-    cores = resource.spec.serving.neuron_cores or 1
+    cores = resource.spec.neuron_cores
     by_chip = settings.neuron_resource == "aws.amazon.com/neuron"
     if resource.spec.target is Target.CPU or not by_chip or cores % CORES_PER_CHIP == 0:
         return None
@@ -137,10 +137,9 @@ def _crowded(resource: TracedModel, plan: Plan) -> str | None:
     parameters = plan.artifact.report.parameters if plan.artifact else known
     if not parameters:
         return None
-    compiler = resource.spec.export.compiler or Compiler()
-    cores = resource.spec.serving.neuron_cores or 1
+    spec = resource.spec
     try:
-        lay_out(resource.buckets(), parameters, cores, compiler.pipeline_cores)
+        lay_out(resource.buckets(), parameters, spec.neuron_cores, spec.pipeline_cores)
     except TooLarge as error:
         return str(error)
     return None

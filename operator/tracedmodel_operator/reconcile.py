@@ -147,9 +147,8 @@ class Reconciler:
 
     async def _heard(self, key: Key, resource: TracedModel, job: str) -> Observation:
         """Read the pods of a Job that ended: the watch of pods may be behind the watch of Jobs."""
-        async for page in self._kube.pages(POD, key[0], f"{JOB_NAME}={job}"):
-            for pod in page.items:
-                self._cache.put(pod)
+        for pod in await self._kube.all(POD, key[0], f"{JOB_NAME}={job}"):
+            self._cache.put(pod)
         return self._observe(key, resource).heard(job)
 
     async def _write(self, item: Object, status: Object) -> None:

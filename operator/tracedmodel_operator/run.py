@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read(file: Path, model: Path | None = None, store: str | None = None) -> TracedModel:
     """Return the resource in a file, made to fit this machine: its model, its store, one replica."""
-    try:
+    with manifests.reading(file):
         documents = list(manifests.read_documents(file.read_text(encoding="utf-8")))
         if len(documents) != 1:
             raise Failure(
@@ -103,10 +103,6 @@ def read(file: Path, model: Path | None = None, store: str | None = None) -> Tra
         document["spec"].setdefault("serving", {})["replicas"] = 1
         document["spec"]["serving"].pop("autoscaling", None)
         return manifests.parse(document)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure("InvalidRequest", f"{file} cannot be read: {error}") from None
-    except manifests.InvalidManifest as error:
-        raise Failure("InvalidRequest", "\n".join(f"{file}: {p}" for p in error.problems)) from None
 
 
 def _default_store() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.types import Strategy, TracedModel
+from tracedmodel_api.words import counted
 from tracedmodel_operator.artifacts import Artifact
 from tracedmodel_operator.exports import Exporting, Problem
 from tracedmodel_operator.moments import spell
@@ -57,10 +58,6 @@ def verdicts(resource: TracedModel, observation: Observation, plan: Plan) -> dic
     return found
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _exported(resource: TracedModel, observation: Observation, plan: Plan) -> Verdict:
     """Say whether an artifact answers this generation."""
     if plan.artifact is not None:
@@ -82,10 +79,8 @@ def _published(artifact: Artifact) -> str:
     """Say what an artifact is; what cannot be run where it is traced proves itself on the servers' devices."""
     count, digest = len(artifact.index.graphs), artifact.digest[:12]
     if all(row.error is not None for row in artifact.report.rows):
-        return f"artifact {digest} with {_counted(count, 'verified bucket')}"
-    return (
-        f"artifact {digest} with {_counted(count, 'bucket')}, proved by each server on its device"
-    )
+        return f"artifact {digest} with {counted(count, 'verified bucket')}"
+    return f"artifact {digest} with {counted(count, 'bucket')}, proved by each server on its device"
 
 
 def _failed(problem: Problem) -> Verdict:
@@ -128,7 +123,7 @@ def _judge_replicas(serving: Serving, plan: Plan) -> Verdict:
     if plan.unscaled:
         return _no(c.AUTOSCALER_CHANGING, plan.unscaled)
     if serving.wanted == wanted and serving.rolled_out(plan.least):
-        return _yes(c.SUCCEEDED, f"{_counted(serving.available, 'replica')} up")
+        return _yes(c.SUCCEEDED, f"{counted(serving.available, 'replica')} up")
     verdict = _under_way(serving, wanted)
     doubted = plan.doubt is not None and any(p.name == plan.doubt.pod for p in serving.pods)
     # Another server is about to be made in its place: this end is not the last word.

@@ -93,6 +93,12 @@ class Kube:
             if not token:
                 return
 
+    async def all(
+        self, kind: Kind, namespace: str | None, selector: str = ""
+    ) -> list[dict[str, Any]]:
+        """Return all that :meth:`pages` does at once, where they are few."""
+        return [i async for page in self.pages(kind, namespace, selector) for i in page.items]
+
     async def create(self, kind: Kind, item: Object) -> dict[str, Any]:
         """Create an object; raises AlreadyExists where the name is taken, by whomever."""
         path = kind.path(item["metadata"].get("namespace"))

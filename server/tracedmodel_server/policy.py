@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tracedmodel_api.buckets import Bucket
+from tracedmodel_api.buckets import Bucket, longest
 from tracedmodel_api.cores import Layout
 from tracedmodel_server.costs import Costs
 
@@ -71,6 +71,7 @@ class BatchQueue(Generic[T]):
         self._costs = Costs(seconds)
         self._max_delay = max_delay
         self._idle = [part.workers for part in layout.parts]
+        self._longest = [longest(part.buckets) for part in layout.parts]
         self._part = {b: number for number, part in enumerate(layout.parts) for b in part.buckets}
         self.workers = layout.workers
         # By sequence length, each in order of arrival: dicts, because any of them may be cancelled.
@@ -132,11 +133,12 @@ class BatchQueue(Generic[T]):
 
     def _oldest(self) -> Entry[T] | None:
         """Return the oldest text that an idle worker has a bucket for, or None."""
-        longest = max((b.sequence_length for b in self._part if self._is_idle(b)), default=0)
+        parts = zip(self._longest, self._idle, strict=True)
+        reach = max((length for length, idle in parts if idle), default=0)
         heads = [
             next(iter(entries.values()))
             for length, entries in self._waiting.items()
-            if entries and length <= longest
+            if entries and length <= reach
         ]
         return min(heads, key=lambda entry: entry.order, default=None)
 

@@ -484,3 +484,10 @@ def test_a_wrong_call_ends_with_2_and_a_usage_as_kubectl_is_called(words, capsys
 @pytest.mark.parametrize("text", ["90", "90s", "2m", "1h"])
 def test_a_time_is_read_with_its_unit(text):
     assert waiting._seconds(text) in (90, 120, 3600)
+
+
+def test_an_autoscaler_is_asked_for_and_shown_once(person, capsys):
+    person.operated.apply({"serving": {"autoscaling": {"maxReplicas": 3}}})
+    person.operated.settle()
+    person.calls("status", "minilm")
+    assert capsys.readouterr().out.count("HorizontalPodAutoscaler/minilm") == 1

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.types import Strategy, TracedModel
+from tracedmodel_api.words import counted
 from tracedmodel_operator.cli.foresight import Foresight
-from tracedmodel_operator.cli.text import BAD, BUSY, GOOD, columns, counted
+from tracedmodel_operator.cli.text import BAD, BUSY, GOOD, columns
 from tracedmodel_operator.podstate import Pod
 
 Object = Mapping[str, Any]

@@ -67,7 +67,7 @@ class Cluster:
     async def snapshot(self, item: Object) -> Snapshot:
         """Return a resource with all that belongs to it; what may not be read is named instead."""
         name = item["metadata"]["name"]
-        kinds = (*CHILDREN, REPLICA_SET, AUTOSCALER)
+        kinds = (*CHILDREN, REPLICA_SET)
         found = await asyncio.gather(*(self._readable(kind, name) for kind in kinds))
         objects = [child for children, _ in found for child in children]
         unread = tuple(told for _, told in found if told)
@@ -86,11 +86,7 @@ class Cluster:
         return await self._list(POD, self.namespace, selector)
 
     async def _list(self, kind: Kind, namespace: str | None, selector: str = "") -> list[Object]:
-        return [
-            item
-            async for page in self._kube.pages(kind, namespace, selector)
-            for item in page.items
-        ]
+        return [*await self._kube.all(kind, namespace, selector)]
 
     async def log(self, pod: str, **query: str) -> AsyncIterator[str]:
         """Return the lines of a pod's log."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tracedmodel_api.words import counted
 from tracedmodel_operator.cli.snapshot import Snapshot
-from tracedmodel_operator.cli.text import BAD, BUSY, FAINT, GOOD, counted
+from tracedmodel_operator.cli.text import BAD, BUSY, FAINT, GOOD
 from tracedmodel_operator.cli.tree import Node
 from tracedmodel_operator.names import JOB_NAME
 from tracedmodel_operator.podstate import Pod, read_pod

@@ -10,8 +10,7 @@ import argcomplete
 from argcomplete.finders import CompletionFinder
 
 from tracedmodel_api import __version__
-from tracedmodel_api.cli import Command
-from tracedmodel_api.report import Failure
+from tracedmodel_api.cli import Command, carry_out
 from tracedmodel_operator.cli import (
     artifacts,
     buckets,
@@ -23,7 +22,6 @@ from tracedmodel_operator.cli import (
     wait,
 )
 
-_INTERRUPTED = 130
 _COMMANDS: dict[str, Command] = {
     "status": status,
     "buckets": buckets,
@@ -58,14 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code: 0, 1 for no answer, 2 for a wrong call, or a failure's own."""
     made = parser()
     argcomplete.autocomplete(made)
-    parsed = made.parse_args(argv)
-    try:
-        return int(parsed.run(parsed))
-    except Failure as failure:
-        sys.stderr.write(f"{failure.reason.name}: {failure}\n{failure.reason.remedy}\n")
-        return failure.reason.exit_code
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    return carry_out(made.parse_args(argv))
 
 
 def complete(words: Sequence[str]) -> list[str]:

@@ -71,8 +71,3 @@ def age(since: str | None, now: datetime) -> str:
     seconds = max(0, int((now - moment).total_seconds()))
     size, unit = next(((s, u) for s, u in _UNITS if seconds >= 2 * s), _UNITS[-1])
     return f"{seconds // size}{unit}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number of things."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -65,10 +65,7 @@ async def read_cluster(kube: Kube, name: str, namespaces: Sequence[str | None]) 
 async def _listed(
     kube: Kube, kind: Kind, namespace: str | None, selector: str
 ) -> list[dict[str, Any]]:
-    async def once() -> list[dict[str, Any]]:
-        return [i async for page in kube.pages(kind, namespace, selector) for i in page.items]
-
     for _ in range(_TRIES - 1):
         with suppress(Expired):
-            return await once()
-    return await once()
+            return await kube.all(kind, namespace, selector)
+    return await kube.all(kind, namespace, selector)

@@ -12,6 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from tracedmodel_api.objects import Entry
+from tracedmodel_api.words import counted
 from tracedmodel_operator.gc.reach import Kept, Name, Verdict
 from tracedmodel_operator.gc.sweep import Removed
 
@@ -48,7 +49,7 @@ def as_text(outcome: Outcome) -> str:
         table = _LINE.format("FINGERPRINT", "TASK", "TARGET", "BUCKET", "AGE", "REVISION") + table
     word = "would go" if outcome.removed is None else "went"
     size = _bytes(_sum((*names, *pins, *blobs)))
-    total = f"{word}: {_count(len(names), 'graph')}, {_count(len(blobs), 'blob')}, {_count(len(pins), 'pin')}: {size}\n"
+    total = f"{word}: {counted(len(names), 'graph')}, {counted(len(blobs), 'blob')}, {counted(len(pins), 'pin')}: {size}\n"
     stays = "".join(f"stays: {line}\n" for line in _stays(outcome))
     hint = "" if outcome.removed is not None else "nothing was changed: --delete removes it\n"
     return table + total + stays + hint
@@ -68,9 +69,9 @@ def _stays(outcome: Outcome) -> Iterator[str]:
     verdict = outcome.verdict
     for kept in verdict.kept:
         if kept.graphs:
-            yield f"{_count(kept.graphs, 'graph')}, {_bytes(kept.size)}: {kept.why}"
+            yield f"{counted(kept.graphs, 'graph')}, {_bytes(kept.size)}: {kept.why}"
     if verdict.spared:
-        yield f"{_count(len(verdict.spared), 'blob')}, {_bytes(_sum(verdict.spared))}: of no graph, too young"
+        yield f"{counted(len(verdict.spared), 'blob')}, {_bytes(_sum(verdict.spared))}: of no graph, too young"
 
 
 def as_json(outcome: Outcome) -> str:
@@ -121,10 +122,6 @@ def write_metrics(path: Path, outcome: Outcome, now: datetime) -> None:
 
 def _sum(entries: Iterable[Entry]) -> int:
     return sum(entry.size for entry in entries)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _bytes(size: float) -> str:

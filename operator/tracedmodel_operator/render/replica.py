@@ -33,7 +33,7 @@ class Replica:
         """Return the NeuronCores; 0 on CPUs."""
         if self.target is Target.CPU:
             return 0
-        return int(self.resource.spec.serving.neuron_cores or 1)
+        return self.resource.spec.neuron_cores
 
     @property
     def most_workers(self) -> int:

@@ -49,8 +49,7 @@ class Given:
     @property
     def pipeline_cores(self) -> int:
         """Return the NeuronCores that a graph spans."""
-        compiler = self.resource.spec.export.compiler if self.resource else None
-        return compiler.pipeline_cores if compiler else 1
+        return self.resource.spec.pipeline_cores if self.resource else 1
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _instances(arguments: argparse.Namespace, given: Given) -> list[Instance]:
 
 def _cores(arguments: argparse.Namespace, given: Given) -> int:
     """Return the NeuronCores of a replica; raises Failure InvalidRequest where a pipeline has more."""
-    declared = (given.resource.spec.serving.neuron_cores or 1) if given.resource else CORES_PER_CHIP
+    declared = given.resource.spec.neuron_cores if given.resource else CORES_PER_CHIP
     cores = _first(arguments.neuron_cores, declared)
     if cores < given.pipeline_cores:
         message = f"--neuron-cores {cores}: the manifest's graphs span {given.pipeline_cores}"
