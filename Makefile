@@ -13,7 +13,9 @@ REGISTRY ?= ghcr.io/tracedmodel
 VERSION ?= $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' api/tracedmodel_api/__init__.py)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 CHART := charts/tracedmodel-operator
-SOURCES := $(PACKAGES) charts tests examples benchmarks
+# What its theme says of versions to come is nobody's news here.
+MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+SOURCES := $(PACKAGES) charts website tests examples benchmarks
 
 .DEFAULT_GOAL := help
 
@@ -29,7 +31,7 @@ $(VENV)/.run: pyproject.toml constraints/cpu.txt
 
 $(VENV)/.dev: $(VENV)/.run constraints/dev.txt constraints/operator.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check $(addprefix -c constraints/,cpu.txt dev.txt operator.txt) -e '.[operator]' --group test --group lint
+	$(BIN)/pip install --quiet --disable-pip-version-check $(addprefix -c constraints/,cpu.txt dev.txt operator.txt) -e '.[operator]' --group test --group lint --group docs
 	@touch $@
 
 .venv-transformers5/.dev: pyproject.toml constraints/cpu-transformers5.txt constraints/dev.txt
@@ -91,6 +93,8 @@ verify: $(VENV)/.dev ## Check format, lint, types, imports and generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m tracedmodel_api.crd --check
 	$(BIN)/python charts/generate.py --check
+	$(BIN)/python website/reference.py --check
+	$(MKDOCS) build --quiet --strict
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format $(SOURCES)
@@ -102,6 +106,17 @@ check-chart: $(VENV)/.dev .venv-checkov/.dev ## Look with checkov for what is un
 generate: $(VENV)/.dev ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
 	$(BIN)/python charts/generate.py
+	$(BIN)/python website/reference.py
+
+docs: $(VENV)/.dev ## Build the documentation as a site, into build/site
+	$(MKDOCS) build --strict
+
+docs-serve: $(VENV)/.dev ## Show the documentation on http://127.0.0.1:8000 while it is written
+	$(MKDOCS) serve
+
+check-links: docs ## Look up every link of the site that leads elsewhere; needs the network
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/dev.txt --group links
+	$(BIN)/linkchecker --no-warnings --check-extern build/site/index.html
 
 images: image-operator image-exporter image-server ## Build the images for CPUs: CONTAINER_TOOL=docker, podman or buildah; REGISTRY, VERSION, BUILD_ARGS
 
@@ -117,4 +132,4 @@ keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones a
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .venv-checkov .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format check-chart generate images images-inf1 keep-chart clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart clean

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import yaml
 
 _HEAD = """\
-<!-- Generated from Chart.yaml and values.yaml by `make generate`. Do not edit. -->
-
 # {name}
+
+<!-- Generated from Chart.yaml and values.yaml by `make generate`. Do not edit. -->
 
 {description}. Version {version}, of the operator {appVersion}, for Kubernetes {kubeVersion}.
 

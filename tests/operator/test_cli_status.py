@@ -30,7 +30,7 @@ from tracedmodel_operator.cli.snapshot import Snapshot
 from tracedmodel_operator.cli.text import age, columns
 
 FOLDER = Path(__file__).parent / "screens"
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -260,9 +260,10 @@ def markup_gone(cell):
 
 
 def test_the_advice_is_that_of_the_page():
-    section = PAGE.read_text(encoding="utf-8").partition("\n## Reasons\n")[2].partition("\n## ")[0]
+    text = PAGE.read_text(encoding="utf-8")
+    section = text.partition("\n## Reasons of conditions\n")[2].partition("\n## ")[0]
     rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("| `")]
-    page = {markup_gone(row[0]).strip(): markup_gone(row[2]).strip() for row in rows}
+    page = {markup_gone(row[0]).strip(): markup_gone(row[3]).strip() for row in rows}
     assert page == WHAT_TO_DO
 
 

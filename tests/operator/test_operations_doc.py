@@ -1,19 +1,15 @@
 """docs/operations.md says what the code says."""
 
-import ast
-import inspect
 import io
 import json
 import logging
 import re
 from pathlib import Path
 
-import pytest
 import yaml
 
 from contract import STATES
 from resources import SETTINGS
-from tracedmodel_api import conditions
 from tracedmodel_operator import logs
 from tracedmodel_operator.lease_record import Terms
 from tracedmodel_operator.permissions import NEEDED
@@ -21,7 +17,6 @@ from tracedmodel_operator.settings import ScalingSettings, Settings, TargetSetti
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-TYPES = ["Ready", "Exported", "Available", "Reconciling", "Stalled", "Suspended"]
 
 
 def section(title: str) -> str:
@@ -37,38 +32,6 @@ def tables(title: str) -> list[list[list[str]]]:
         elif found[-1]:
             found.append([])
     return [table[2:] for table in found if table]
-
-
-def meanings() -> dict[str, str]:
-    """Return the sentence that stands below each constant."""
-    body = ast.parse(inspect.getsource(conditions)).body
-    return {
-        node.value.value: " ".join(body[position + 1].value.value.split())
-        for position, node in enumerate(body)
-        if isinstance(node, ast.Assign)
-    }
-
-
-def quoted(names) -> list[str]:
-    return [f"`{name}`" for name in names]
-
-
-def test_explains_every_condition_as_the_code_does():
-    (rows,) = tables("Conditions")
-    assert [row[:2] for row in rows] == [[f"`{name}`", meanings()[name]] for name in TYPES]
-
-
-def test_explains_every_reason_as_the_code_does():
-    (rows,) = tables("Reasons")
-    expected = {f"`{name}`": text for name, text in meanings().items() if name not in TYPES}
-    assert {row[0]: row[1] for row in rows} == expected
-    assert len(rows) == len(expected)
-
-
-@pytest.mark.parametrize("title", ["Conditions", "Reasons", "Troubleshooting"])
-def test_says_what_to_do_about_everything(title):
-    (rows,) = tables(title)
-    assert all(len(row) == 3 and all(row) for row in rows)
 
 
 def default_of(value) -> str:

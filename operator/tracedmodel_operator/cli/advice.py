@@ -1,4 +1,4 @@
-"""What to do about a reason: what docs/operations.md and the table of reasons say, for a terminal."""
+"""What to do about a reason: what docs/errors.md says, for a terminal."""
 
 from __future__ import annotations
 
