@@ -20,8 +20,8 @@ class Autoscaling(ApiModel):
     """Fewest replicas; 0 needs KEDA as the operator's autoscaling engine."""
     max_replicas: Annotated[int, whole(1, 1000)]
     """Most replicas."""
-    target_utilization_percent: Annotated[int, whole(1, 100)] = 70
-    """How busy the workers of a replica should be."""
+    target_utilization_percent: Annotated[int, whole(1, 85)] = 70
+    """How busy the workers of a replica should be. Autoscalers let a tenth of difference pass: above 85 even full workers would ask for no more."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -96,7 +96,7 @@ NUMBERS = (
     (f"{SERVING}.replicas", 0, 1000, {}),
     (f"{SCALING}.minReplicas", 0, 1000, {f"{SCALING}.maxReplicas": 1000}),
     (f"{SCALING}.maxReplicas", 1, 1000, {}),
-    (f"{SCALING}.targetUtilizationPercent", 1, 100, {f"{SCALING}.maxReplicas": 2}),
+    (f"{SCALING}.targetUtilizationPercent", 1, 85, {f"{SCALING}.maxReplicas": 2}),
     (f"{SERVING}.batching.maxDelayMilliseconds", 0, 1000, {}),
     (f"{SERVING}.batching.maxQueuedRequests", 1, 100000, {}),
     (f"{SERVING}.rollout.progressDeadlineSeconds", 60, 86400, {}),

@@ -40,7 +40,7 @@ def test_cpus_are_scaled_by_their_use():
     assert metric == {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
-@pytest.mark.parametrize(("percent", "quantity"), [(70, "700m"), (100, "1"), (1, "10m")])
+@pytest.mark.parametrize(("percent", "quantity"), [(70, "700m"), (85, "850m"), (1, "10m")])
 def test_neuron_cores_are_scaled_by_their_work(percent, quantity):
     (metric,) = scaler(scaled(percent, target="Inf1"))["spec"]["metrics"]
     target = {"type": "AverageValue", "averageValue": quantity}
