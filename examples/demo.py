@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tracedmodel_api.report import Failure
-from tracedmodel_operator.run import read, served
+from tracedmodel_operator.endpoint import served
+from tracedmodel_operator.run import read
 from tracedmodel_operator.tables import how_to_call
 
 SENTENCES = (

@@ -16,7 +16,8 @@ from tracedmodel_api.enums import Task
 from tracedmodel_api.manifest import ModelCard
 from tracedmodel_api.report import Failure
 from tracedmodel_operator import tables
-from tracedmodel_operator.run import read, served
+from tracedmodel_operator.endpoint import served
+from tracedmodel_operator.run import read
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
