@@ -10,7 +10,10 @@ from capacity_plans import output, parsed
 from manifest_base import manifest
 from tracedmodel_api.report import Failure
 from tracedmodel_server.capacity import command
+from tracedmodel_server.capacity.drawing import PALE_RED
 
+SVG = "{http://www.w3.org/2000/svg}"
+FRAME_WIDTH = 688
 HOURS = [40.0] * 8 + [500.0] * 8 + [40.0] * 8
 BUCKETS = [{"batchSize": 1, "sequenceLength": 64}, {"batchSize": 8, "sequenceLength": 64}]
 
@@ -85,20 +88,33 @@ def test_the_same_seed_gives_the_same_days(capsys):
     assert days(capsys) == days(capsys)
 
 
-def test_the_plot_is_a_picture_with_every_line(capsys):
-    output(capsys, *words("--plot", "day.svg"))
-    svg = "{http://www.w3.org/2000/svg}"
-    root = ET.fromstring(Path("day.svg").read_text())
-    drawn = {path.get("class") for path in root.iter(f"{svg}path")}
-    assert drawn == {"rate", "ready", "wanted", "fixed"}
-    words_in = [text.text for text in root.iter(f"{svg}text")]
-    assert {"500/s", "12:00", "fixed fleet"} <= set(words_in)
+def drawn(capsys, *more):
+    output(capsys, *words("--plot", "day.svg", *more))
+    return [text.text for text in ET.fromstring(Path("day.svg").read_text()).iter(f"{SVG}text")]
+
+
+def test_the_plot_says_what_scaling_saves_and_has_every_line(capsys):
+    told = drawn(capsys, "--neuron-cores", "1")
+    hours = days(capsys, "--neuron-cores", "1")["autoscaled"]["replicaHours"]
+    assert f": {hours:.1f} replica hours in a day; " in told[0]
+    assert {"asked", "fixed fleet", "replicas", "ready", "12:00", "requests/s"} <= set(told)
+
+
+def test_a_fleet_that_never_changed_is_told_as_one_and_is_never_late(capsys):
+    told = drawn(capsys, "--min-replicas", "9", "--max-replicas", "9")
+    assert told[0].startswith("Scaled by load, always 9: 216.0 replica hours")
+    assert "too late" not in told
 
 
 def test_times_at_which_answers_were_late_are_red(capsys):
     late = ("--neuron-cores", "1", "--node-seconds", "7200", "--target-percent", "100")
-    output(capsys, *words("--plot", "day.svg", *late))
-    assert 'class="slow"' in Path("day.svg").read_text()
+    assert "too late" in drawn(capsys, *late)
+    picture = ET.fromstring(Path("day.svg").read_text())
+    red = [rect for rect in picture.iter(f"{SVG}rect") if rect.get("fill") == PALE_RED]
+    share = sum(float(rect.get("width")) for rect in red) / FRAME_WIDTH
+    slow = days(capsys, *late)["autoscaled"]["slowSeconds"]
+    assert share == pytest.approx(slow / 86_400, abs=0.001)
+    assert len(red) < slow / 900  # one for each stretch, not for each look
 
 
 def refused(*more):

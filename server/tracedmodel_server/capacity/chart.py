@@ -1,98 +1,56 @@
-"""The day of a fleet that scales, drawn as SVG: what is asked, the replicas for it, and when that was too little.
-
-Four lines on two axes need no plotting library, which would weigh more than all else that the server's command has.
-"""
+"""The day of a fleet that scales, drawn as SVG: what is asked, the replicas for it, and when that was too little."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from tracedmodel_server.capacity.day import STEP_SECONDS, Moment
+from tracedmodel_server.capacity.drawing import BLUE, GREEN, GREY, PALE_RED, Axis, Picture, steps
 from tracedmodel_server.capacity.loads import LATE_SHARE
 
-_WIDTH, _HEIGHT, _LEFT, _TOP = 960, 320, 60, 40
-_DAY = 24 * 3600
+_HOURS = 24
 _RATE_STEPS = 20
 """Of the rate, which changes slowly, every fifth minute is drawn."""
-_STYLE = (
-    "text{font:12px sans-serif;fill:#333}path,line{fill:none;stroke-width:1.5}"
-    ".rate{stroke:#999}.ready{stroke:#1f77b4}.wanted{stroke:#1f77b4;stroke-dasharray:3 3}"
-    ".fixed{stroke:#2ca02c}.axis{stroke:#ccc}.slow{fill:#d62728;opacity:.3}"
-)
-_LEGEND = (
-    ("rate", "requests a second"),
-    ("ready", "replicas that are ready"),
-    ("wanted", "replicas that there are"),
-    ("fixed", "fixed fleet"),
-)
 
 
 def draw(moments: Sequence[Moment], fixed: int) -> str:
     """Return the picture; red are the steps in which more than one request in a hundred was not answered in time."""
     most = max(fixed, *(moment.replicas for moment in moments))
-    peak = max(moment.rate for moment in moments)
-    parts = [
-        *(_slow(moment) for moment in moments if moment.load.lost > LATE_SHARE),
-        *_axes(most, peak),
-        _line("rate", moments[::_RATE_STEPS], lambda moment: moment.rate / peak),
-        _line("wanted", moments, lambda moment: moment.replicas / most, steps=True),
-        _line("ready", moments, lambda moment: moment.ready / most, steps=True),
-        f'<path class="fixed" d="M{_x(0)} {_y(fixed / most)}H{_x(_DAY)}"/>',
-        *_legend(),
-    ]
-    size = f'width="{_WIDTH + 2 * _LEFT}" height="{_HEIGHT + 2 * _TOP}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{_STYLE}</style>'
-    return "\n".join([head, *parts, "</svg>"]) + "\n"
+    hours = Axis("hour of the day", 0, _HOURS, [(h, f"{h}:00") for h in range(0, _HOURS + 1, 3)])
+    replicas = Axis.upto("replicas", most, finest=1)
+    rate = Axis.upto("requests/s", max(moment.rate for moment in moments))
+    picture = Picture(_title(moments, fixed), hours, replicas, rate)
+    for span in _late(moments):
+        picture.area(span, (0, replicas.most), PALE_RED, "too late")
+    asked = [(_hour(moment.time), moment.rate) for moment in moments[::_RATE_STEPS]]
+    there = [(_hour(moment.time), float(moment.replicas)) for moment in moments]
+    ready = [(_hour(moment.time), float(moment.ready)) for moment in moments]
+    picture.line("asked", [*asked, (_HOURS, asked[-1][1])], GREY, axis=rate)
+    picture.line("fixed fleet", [(0, fixed), (_HOURS, fixed)], GREEN)
+    picture.line("replicas", steps(there, _HOURS), BLUE, dash="3 3")
+    picture.line("ready", steps(ready, _HOURS), BLUE)
+    return picture.svg()
 
 
-def _x(time: float) -> float:
-    return round(_LEFT + _WIDTH * time / _DAY, 1)
+def _late(moments: Sequence[Moment]) -> Iterator[tuple[float, float]]:
+    """Yield the stretches in which too few were answered in time, in hours."""
+    for late, group in groupby(moments, lambda moment: moment.load.lost > LATE_SHARE):
+        stretch = list(group)
+        if late:
+            yield _hour(stretch[0].time), _hour(stretch[-1].time + STEP_SECONDS)
 
 
-def _y(share: float) -> float:
-    return round(_TOP + _HEIGHT * (1 - share), 1)
-
-
-def _line(
-    name: str,
-    moments: Sequence[Moment],
-    share: Callable[[Moment], float],
-    *,
-    steps: bool = False,
-) -> str:
-    """Return a line, or steps; points at which nothing changes are left out."""
-    begun, before = f"M{_x(moments[0].time)} {_y(share(moments[0]))}", _y(share(moments[0]))
-    path = [begun]
-    for moment in moments[1:]:
-        place = _y(share(moment))
-        if place != before:
-            path.append(f"H{_x(moment.time)}V{place}" if steps else f"L{_x(moment.time)} {place}")
-            before = place
-    return f'<path class="{name}" d="{"".join(path)}H{_x(_DAY)}"/>'
-
-
-def _slow(moment: Moment) -> str:
-    width = round(_WIDTH * STEP_SECONDS / _DAY, 2)
+def _title(moments: Sequence[Moment], fixed: int) -> str:
+    counts = [moment.replicas for moment in moments]
+    least, most = min(counts), max(counts)
+    replicas = f"{least} to {most} replicas" if least < most else f"always {most}"
+    hours = sum(counts) * STEP_SECONDS / 3600
     return (
-        f'<rect class="slow" x="{_x(moment.time)}" y="{_TOP}" width="{width}" height="{_HEIGHT}"/>'
+        f"Scaled by load, {replicas}: {hours:.1f} replica hours in a day; "
+        f"{fixed} fixed ones: {fixed * _HOURS}"
     )
 
 
-def _axes(most: int, peak: float) -> list[str]:
-    hours = [
-        f'<text x="{_x(3600 * hour)}" y="{_TOP + _HEIGHT + 18}" text-anchor="middle">{hour}:00</text>'
-        for hour in range(0, 25, 3)
-    ]
-    base = f'<line class="axis" x1="{_LEFT}" x2="{_x(_DAY)}" y1="{_y(0)}" y2="{_y(0)}"/>'
-    replicas = f'<text x="{_LEFT - 8}" y="{_TOP + 4}" text-anchor="end">{most}</text>'
-    rate = f'<text x="{_x(_DAY) + 8}" y="{_TOP + 4}">{peak:g}/s</text>'
-    return [base, replicas, rate, *hours]
-
-
-def _legend() -> list[str]:
-    found = []
-    for place, (name, text) in enumerate(_LEGEND):
-        left = _LEFT + 200 * place
-        found.append(f'<line class="{name}" x1="{left}" x2="{left + 24}" y1="16" y2="16"/>')
-        found.append(f'<text x="{left + 30}" y="20">{text}</text>')
-    return found
+def _hour(time: float) -> float:
+    return time / 3600
