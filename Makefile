@@ -77,6 +77,9 @@ test-neuron-parts: .venv-inf1/.dev
 bench: $(VENV)/.run ## Measure exporter, store and server against plain scripts
 	$(BIN)/python benchmarks/export.py
 
+bench-load: $(VENV)/.dev ## Measure latency over offered load, the server against a plain one
+	$(BIN)/python benchmarks/load.py
+
 bench-operator: $(VENV)/.dev ## Measure the operator on the tests' API server; CLUSTER=1: on that of $$KUBECONFIG
 	PYTHONPATH=tests/fakes $(BIN)/python benchmarks/operating.py $(if $(CLUSTER),--cluster)
 
@@ -132,4 +135,4 @@ keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones a
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .venv-checkov .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity bench-load coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart clean

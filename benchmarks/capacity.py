@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+import figures
 import harness
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_server.capacity.calibrate import BERT_BASE, PARAMETERS, ROWS, fit
@@ -16,11 +17,6 @@ from tracedmodel_server.capacity.plan import Demand, plan
 from tracedmodel_server.capacity.simulate import Fleet, Run, Simulation
 from tracedmodel_server.capacity.traffic import Traffic
 
-BARS = {
-    "leave_one_out_worst_relative_error": 0.25,
-    "leave_configuration_out_worst_relative_error": 0.25,
-    "plan_seconds": 20,
-}
 _ROW = "{:<24} {:>5} {:>7} {:>9} {:>9} {:>7} {:>8} {:>8} {:>7}\n"
 _TRAFFIC = Traffic.model_validate(
     {
@@ -92,4 +88,4 @@ def measure() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    harness.write_results("capacity", measure(), BARS)
+    harness.write_results("capacity", measure(), figures.bars("capacity"))

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import itertools
 import json
-import random
 import shutil
-import socket
 import statistics
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import figures
 import harness
 from tracedmodel_api.manifest import Graph
-from tracedmodel_api.store import Store
+from tracedmodel_api.report import Report
+from tracedmodel_api.request import REPORT_VARIABLE
 
 SHAPES = tuple(itertools.product((1, 8), (16, 32, 64, 128)))
 RUNS = 5
 TEXTS = 2000
 CLIENTS = 32
-BARS = {
-    "export_overhead_ratio": 1.15,
-    "cached_export_seconds": 1.5,
-    "store_bytes_ratio": 1.10,
-    "server_memory_ratio": 1.25,
-    "server_start_ratio": 1.3,
-    "served_worst_abs_error": 1e-4,
-}
+BATCHES = (1, 2, 4, 8, 16, 32)
+LENGTHS = (32, 128)
+STEPS = ("load", "trace", "save", "record", "reopen", "verify", "publish")
+"""What an export does once it knows what to do; the rest is its start, imports above all, and its end."""
 _HERE = Path(__file__).parent
 
 
@@ -40,22 +37,27 @@ def main() -> None:
     """Measure everything and write ``results/export.json``."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        figures = {**measure_export(folder), **measure_store(folder), **measure_server(folder)}
-    harness.write_results("export", figures, BARS)
+        export, steps = measure_export(folder)
+        shown = {**export, **measure_store(folder), **measure_server(folder)}
+        series = {"steps": steps, "buckets": measure_buckets(folder)}
+    harness.write_results("export", shown, figures.bars("export"), series)
 
 
-def measure_export(folder: Path) -> dict[str, float]:
-    """Return what an export costs beside the plain script, and when everything is published already."""
+def measure_export(folder: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Return what an export costs beside the plain script, in whole and by step, and when all is published already."""
     manifest = harness.write_manifest(folder / "eight.yaml", SHAPES)
     kept = f"file://{folder / 'kept'}"
     command = harness.tracedmodel("export", str(manifest), "--no-benchmark", "--store")
     harness.timed([*command, kept])
     shapes = [_with_batches(graph) for graph in harness.read_graphs(kept)]
+    our_steps: list[Mapping[str, float]] = []
+    their_steps: list[Mapping[str, float]] = []
 
     def ours() -> float:
-        store = folder / "fresh"
-        seconds = harness.timed([*command, f"file://{store}"])
+        store, report = folder / "fresh", folder / "report.json"
+        seconds = harness.timed([*command, f"file://{store}"], **{REPORT_VARIABLE: str(report)})
         shutil.rmtree(store)
+        our_steps.append(by_step(_told(report), seconds))
         return seconds
 
     def theirs() -> float:
@@ -63,17 +65,65 @@ def measure_export(folder: Path) -> dict[str, float]:
         place.mkdir()
         script = [sys.executable, str(_HERE / "plain_export.py")]
         seconds = harness.timed([*script, str(harness.model_folder()), str(place), *shapes])
+        told = json.loads((place / "steps.json").read_text(encoding="utf-8"))
         shutil.rmtree(place)
+        their_steps.append(by_step(told, seconds))
         return seconds
 
     export, plain, ratio = harness.ratio(RUNS, ours, theirs)
     cached = statistics.median(harness.timed([*command, kept]) for _ in range(RUNS))
-    return {
+    measured = {
         "export_seconds": export,
         "plain_export_seconds": plain,
         "export_overhead_ratio": ratio,
         "cached_export_seconds": cached,
     }
+    return measured, compare_steps(our_steps, their_steps)
+
+
+def _told(report: Path) -> Mapping[str, float]:
+    found = Report.parse(report.read_bytes())
+    if found is None:
+        raise RuntimeError("the export left no report")
+    return dict(found.milliseconds)
+
+
+def by_step(milliseconds: Mapping[str, float], seconds: float) -> dict[str, float]:
+    """Return the seconds of each step, and of the rest of a whole run."""
+    steps = {step: milliseconds.get(step, 0) / 1000 for step in STEPS}
+    return {"rest": seconds - sum(steps.values()), **steps}
+
+
+def compare_steps(
+    ours: Sequence[Mapping[str, float]], theirs: Sequence[Mapping[str, float]]
+) -> list[dict[str, Any]]:
+    """Return the median seconds of each step."""
+    return [
+        {
+            "step": step,
+            "seconds": statistics.median(run[step] for run in ours),
+            "plain_seconds": statistics.median(run[step] for run in theirs),
+        }
+        for step in ours[0]
+    ]
+
+
+def measure_buckets(folder: Path) -> list[dict[str, Any]]:
+    """Return the milliseconds of a batch of each shape, traced and eager, as an export measures them."""
+    shapes = tuple(itertools.product(BATCHES, LENGTHS))
+    manifest = harness.write_manifest(folder / "batches.yaml", shapes)
+    url = f"file://{folder / 'batches'}"
+    harness.timed(harness.tracedmodel("export", str(manifest), "--store", url))
+    return [
+        {
+            "batch": graph.bucket.batch_size,
+            "length": graph.bucket.sequence_length,
+            "p50_ms": graph.benchmark.p50_microseconds / 1000,
+            "eager_p50_ms": graph.benchmark.eager_p50_microseconds / 1000,
+        }
+        for graph in harness.read_graphs(url)
+        if graph.benchmark
+    ]
 
 
 def _with_batches(graph: Graph) -> str:
@@ -100,7 +150,7 @@ def measure_server(folder: Path) -> dict[str, float]:
     graphs = harness.read_graphs(url)
     eight = harness.write_index(folder / "eight.json", graphs)
     one = harness.write_index(folder / "one.json", graphs[:1])
-    listing = _listing(folder, url, graphs)
+    listing = harness.write_listing(folder, url, graphs)
     plain = [sys.executable, str(_HERE / "plain_server.py"), str(listing)]
     start, least, ratio = harness.ratio(
         RUNS, lambda: _started(eight, url)[0], lambda: harness.timed(plain)
@@ -118,53 +168,19 @@ def measure_server(folder: Path) -> dict[str, float]:
     }
 
 
-def _listing(folder: Path, url: str, graphs: Sequence[Graph]) -> Path:
-    """Write what the plain server loads: the same files, copied out of the store beforehand."""
-    blobs, store = folder / "blobs", Store(url)
-    blobs.mkdir()
-    entries = []
-    for graph in graphs:
-        (module,) = graph.modules
-        shape = (graph.bucket.batch_size, graph.bucket.sequence_length)
-        path = str(store.fetch(module.graph, blobs))
-        entries.append({"path": path, "shape": shape, "batches": graph.golden.batches})
-    weights = graphs[0].modules[0].weights
-    if weights is None:
-        raise RuntimeError("graphs for CPUs share their weights")
-    listing = {"weights": str(store.fetch(weights, blobs)), "graphs": entries}
-    path = folder / "listing.json"
-    path.write_text(json.dumps(listing), encoding="utf-8")
-    return path
-
-
 def _started(index: Path, url: str) -> tuple[float, int]:
     """Return the seconds until a server is ready, and its memory then."""
-    with harness.server(index, url, _port()) as (process, seconds):
+    with harness.server(index, url, harness.free_port()) as (process, seconds):
         return seconds, harness.pss_bytes(process)
-
-
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def served_error(index: Path, url: str) -> float:
     """Return the worst absolute error of texts served under load against the eager model on each alone."""
-    texts = list(_texts())
-    port = _port()
+    texts = list(harness.texts(TEXTS))
+    port = harness.free_port()
     with harness.server(index, url, port), ThreadPoolExecutor(CLIENTS) as clients:
         served = list(clients.map(lambda text: _ask(port, text), texts))
     return max(float(np.abs(a - b).max()) for a, b in zip(served, _eager(texts), strict=True))
-
-
-def _texts() -> Iterator[str]:
-    """Yield texts of 1 to about 110 words, their lengths log-normal."""
-    draw = random.Random(7)  # noqa: S311  # a seeded load, no secret
-    words = (harness.model_folder() / "README.md").read_text(encoding="utf-8").split()
-    for _ in range(TEXTS):
-        count = min(70, max(1, round(draw.lognormvariate(2.7, 0.8))))
-        yield " ".join(draw.choices(words, k=count))
 
 
 def _ask(port: int, text: str) -> np.ndarray:

@@ -1,10 +1,12 @@
-"""What benchmarks share: timed processes, the real model, an index, a running server, and where results go."""
+"""What benchmarks share: timed processes, the real model, texts, an index, a running server, and where results go."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import random
+import socket
 import statistics
 import subprocess
 import sys
@@ -12,9 +14,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tracedmodel_api.manifest import Graph, Index, Limits
 from tracedmodel_api.store import Store
@@ -43,6 +46,22 @@ def write_manifest(path: Path, shapes: Sequence[tuple[int, int]]) -> Path:
     buckets = json.dumps([{"batchSize": rows, "sequenceLength": length} for rows, length in shapes])
     path.write_text(_MANIFEST.format(model=model_folder(), buckets=buckets), encoding="utf-8")
     return path
+
+
+def texts(count: int) -> Iterator[str]:
+    """Yield texts of 1 to about 110 tokens, their lengths log-normal, always the same."""
+    draw = random.Random(7)  # noqa: S311  # a seeded load, no secret
+    words = (model_folder() / "README.md").read_text(encoding="utf-8").split()
+    for _ in range(count):
+        length = min(70, max(1, round(draw.lognormvariate(2.7, 0.8))))
+        yield " ".join(draw.choices(words, k=length))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def tracedmodel(*arguments: str) -> list[str]:
@@ -89,6 +108,25 @@ def write_index(path: Path, graphs: Sequence[Graph]) -> Path:
     return path
 
 
+def write_listing(folder: Path, url: str, graphs: Sequence[Graph]) -> Path:
+    """Write what the plain servers load: the same files, copied out of the store beforehand."""
+    blobs, store = folder / "blobs", Store(url)
+    blobs.mkdir()
+    entries = []
+    for graph in graphs:
+        (module,) = graph.modules
+        shape = (graph.bucket.batch_size, graph.bucket.sequence_length)
+        graph_file = str(store.fetch(module.graph, blobs))
+        entries.append({"path": graph_file, "shape": shape, "batches": graph.golden.batches})
+    weights = graphs[0].modules[0].weights
+    if weights is None:
+        raise RuntimeError("graphs for CPUs share their weights")
+    listing = {"weights": str(store.fetch(weights, blobs)), "graphs": entries}
+    path = folder / "listing.json"
+    path.write_text(json.dumps(listing), encoding="utf-8")
+    return path
+
+
 @contextmanager
 def server(
     index: Path, store: str, port: int, **variables: str
@@ -98,6 +136,15 @@ def server(
         "serve", "--index", str(index), "--store", store, "--model-name", "minilm",
         "--host", "127.0.0.1", "--port", str(port), "--drain", "0",
     )  # fmt: skip
+    with listener(command, port, **variables) as started:
+        yield started
+
+
+@contextmanager
+def listener(
+    command: Sequence[str], port: int, **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """Start what says on a port when it is ready; yield its process and the seconds until it did."""
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -132,8 +179,13 @@ def pss_bytes(process: subprocess.Popen[bytes]) -> int:
     raise RuntimeError("the kernel tells no Pss")
 
 
-def write_results(name: str, figures: Mapping[str, float], bars: Mapping[str, float]) -> None:
-    """Print a table and write one flat object of figure name to number, with machine and versions."""
+def write_results(
+    name: str,
+    figures: Mapping[str, float],
+    bars: Mapping[str, float],
+    series: Mapping[str, Any] | None = None,
+) -> None:
+    """Print a table; write one object of figure name to number, with what is drawn of them, machine and versions."""
     for figure, value in figures.items():
         bar = (
             f"  (bar {bars[figure]:g}{'' if value <= bars[figure] else ', missed'})"
@@ -143,9 +195,27 @@ def write_results(name: str, figures: Mapping[str, float], bars: Mapping[str, fl
         sys.stdout.write(f"{figure:<28} {value:>12.4g}{bar}\n")
     document = {
         **figures,
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+        **(series or {}),
+        "machine": _machine(),
         "versions": {library: version(library) for library in _LIBRARIES},
     }
     RESULTS.mkdir(exist_ok=True)
     text = json.dumps(document, indent=2) + "\n"
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{_processor()}, {os.cpu_count()} CPUs, {memory:.0f} GiB, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _processor() -> str:
+    """Return the processor's name as the kernel has it, or else the architecture."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()

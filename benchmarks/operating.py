@@ -6,153 +6,66 @@ import argparse
 import asyncio
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+import figures
 import harness
+from measured_operator import NOT_COUNTED, Operator
 from player import NAMESPACE, Player
 from tracedmodel_operator.errors import AlreadyExists
 from tracedmodel_operator.kinds import DEPLOYMENT, Kind
 from tracedmodel_operator.kube import PAGE, ClientTransport
 
-BARS = {
-    "apply_to_job_p50_ms": 30,
-    "apply_to_job_p99_ms": 100,
-    "jobs_created_1000_s": 10,
-    "ready_1000_s": 30,
-    "restart_pass_10000_s": 30,
-    "restart_writes_10000": 0,
-    "memory_10000_mb": 350,
-    "memory_growth_ratio": 1.05,
-    "idle_requests": 0,
-    "requests_per_life": 14,
-}
 ONE_BY_ONE = 200
 MANY = 1000
 MOST = 10000
 EVENTS = 100_000
+_DRAWN_CREATED = 50
+_DRAWN_LOOKS = 500
+"""So many resources are between two points of a plot."""
 _DEFINITION = Path(__file__).parent.parent / "crds" / "tracedmodels.tracedmodel.dev.yaml"
-_NOT_COUNTED = {"Event", "Lease", "other"}
-"""Events and the Lease aside, and the questions at the start about what the operator may do."""
-_PORT = 18980
-_SETTLING_SECONDS = 40.0
-"""Longer than between the times at which the operator gives memory back."""
-_IDLE_CPU_SHARE = 0.1
 _NAMESPACES = Kind("Namespace", "", "v1", "namespaces")
 _DEFINITIONS = Kind(
     "CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions"
 )
 
 
-class Operator:
-    """The operator as a process, and what its metrics say."""
-
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
-        settings = {
-            "DEFAULT_STORE_URL": "s3://models/{namespace}",
-            "HEALTH_HOST": "127.0.0.1",
-            "HEALTH_PORT": str(_PORT),
-            "LOG_LEVEL": "WARNING",
-            "NAMESPACE": NAMESPACE,
-        }
-        named = {f"TRACEDMODEL_OPERATOR_{name}": value for name, value in settings.items()}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tracedmodel_operator"], env={**os.environ, **named}
-        )
-
-    def stop(self) -> None:
-        """End it as a cluster does."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
-
-    def memory_mb(self) -> float:
-        """Return its resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert found  # noqa: S101  # the kernel always tells
-        return int(found[1]) / 1024
-
-    def metrics(self) -> dict[str, float]:
-        """Return its metrics, by name with labels; none before it listens."""
-        if self.process.poll() is not None:
-            raise RuntimeError(f"the operator ended with {self.process.returncode}")
-        with suppress(OSError):
-            with urllib.request.urlopen(f"http://127.0.0.1:{_PORT}/metrics", timeout=30) as page:
-                lines = page.read().decode().splitlines()
-            return {
-                name: float(value)
-                for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")
-            }
-        return {}
-
-    def looks(self) -> float:
-        """Return how many times it looked at a resource."""
-        return sum(v for k, v in self.metrics().items() if "operator_reconciles_total" in k)
-
-    def requests(self, *, lists: bool = True, reads: bool = True) -> float:
-        """Return how many requests it sent; lists are the GETs of a process that only lists."""
-        total = 0.0
-        for name, value in self.metrics().items():
-            found = re.match(r".*api_requests_total\{.*kind=\"(\w+)\",method=\"(\w+)\"", name)
-            if found is None or found[1] in _NOT_COUNTED:
-                continue
-            if found[2] != "GET" or (lists and reads):
-                total += value
-        return total
-
-    def cpu_seconds(self) -> float:
-        """Return the CPU time that it took so far."""
-        return self.metrics().get("process_cpu_seconds_total", 0.0)
-
-    async def quiet(self, seconds: float = 2.0) -> None:
-        """Return once it looked at nothing for a while."""
-        looks = -1.0
-        while looks != (looks := self.looks()) or not looks:  # noqa: ASYNC110  # as in player.py
-            await asyncio.sleep(seconds)
-
-    async def settled(self) -> None:
-        """Return once it has nothing to do: watches are heard to the end after the last look, and memory given back."""
-        await self.quiet(5)
-        spent = float("-inf")
-        while (spent_now := self.cpu_seconds()) - spent > _IDLE_CPU_SHARE * _SETTLING_SECONDS:
-            spent = spent_now
-            await asyncio.sleep(_SETTLING_SECONDS)
-
-
-async def measure() -> dict[str, float]:
-    """Return all figures."""
+async def measure() -> tuple[dict[str, float], dict[str, Any]]:
+    """Return all figures, and what is drawn of them."""
     player = Player(await ClientTransport.open())
     await _prepare(player)
     await player.start()
     operator = Operator()
-    figures: dict[str, float] = {}
+    measured: dict[str, float] = {}
+    series: dict[str, Any] = {}
     try:
         await _listening(operator)
-        figures |= await _one_life(player, operator)
-        figures |= await _one_by_one(player)
-        figures |= await _many(player)
+        measured |= await _one_life(player, operator)
+        measured |= await _one_by_one(player)
+        jobs, ready = await _many(player)
+        measured |= {"jobs_created_1000_s": jobs[-1], "ready_1000_s": ready[-1]}
+        series["created"] = created(jobs, ready)
         names = [f"c{number}" for number in range(MOST - MANY - ONE_BY_ONE - 1)]
-        await _fill(player, names)
+        series["filled"] = await _fill(player, operator, names)
         await operator.quiet()
         operator.stop()
-        operator, found = await _restart()
-        figures |= found
-        figures |= await _memory(player, operator)
+        operator, found, series["restart"] = await _restart()
+        measured |= found
+        measured |= await _memory(player, operator)
     finally:
         operator.stop()
         await player.stop()
-    return {name: figures[name] for name in BARS}
+    return {name: measured[name] for name in figures.bars("operator")}, series
 
 
 async def _prepare(player: Player) -> None:
@@ -197,36 +110,60 @@ async def _one_by_one(player: Player) -> dict[str, float]:
     }
 
 
-async def _many(player: Player) -> dict[str, float]:
+async def _many(player: Player) -> tuple[list[float], list[float]]:
+    """Return after how many seconds each of many resources had its Job, and was Ready, in the order of that."""
     names = [f"b{number}" for number in range(MANY)]
     begun = time.perf_counter()
     await player.apply_all(names)
-    jobs = await player.until(player.jobs, names)
-    ready = await player.until(player.ready, names)
-    return {"jobs_created_1000_s": jobs - begun, "ready_1000_s": ready - begun}
+    await player.until(player.jobs, names)
+    await player.until(player.ready, names)
+    jobs, ready = (
+        sorted(seen[name] - begun for name in names) for seen in (player.jobs, player.ready)
+    )
+    return jobs, ready
 
 
-async def _fill(player: Player, names: list[str]) -> None:
-    """Bring many resources to Ready, a thousand at a time."""
+def created(jobs: Sequence[float], ready: Sequence[float]) -> list[dict[str, float]]:
+    """Return of the first, and every so many resources, after how many seconds they had their Jobs, and were Ready."""
+    return [
+        {"resources": count, "jobs_s": jobs[count - 1], "ready_s": ready[count - 1]}
+        for count in (1, *range(_DRAWN_CREATED, len(jobs) + 1, _DRAWN_CREATED))
+    ]
+
+
+async def _fill(player: Player, operator: Operator, names: list[str]) -> list[dict[str, float]]:
+    """Bring many resources to Ready, a thousand at a time; return the operator's memory by their number."""
+    seen = [{"resources": len(player.ready), "memory_mb": operator.memory_mb()}]
     for start in range(0, len(names), MANY):
         part = names[start : start + MANY]
         await player.apply_all(part)
         await player.until(player.ready, part)
+        seen.append({"resources": len(player.ready), "memory_mb": operator.memory_mb()})
+    return seen
 
 
-async def _restart() -> tuple[Operator, dict[str, float]]:
-    """Start an operator that finds everything done; its first look at each resource is a pass without a change."""
+async def _restart() -> tuple[Operator, dict[str, float], list[dict[str, float]]]:
+    """Start an operator that finds everything done; its first look at each resource is a pass without a change.
+
+    With the figures comes how far the pass was when, from the last moment at which it had not begun.
+    """
     operator = Operator()
-    while operator.looks() < MOST:  # noqa: ASYNC110  # as in player.py
+    seen: list[dict[str, float]] = [{"seconds": 0.0, "looks": 0.0}]
+    while seen[-1]["looks"] < MOST:
         await asyncio.sleep(0.1)
-    seconds = time.perf_counter() - operator.started
+        looks, seconds = operator.looks(), time.perf_counter() - operator.started
+        if not looks:
+            seen = [{"seconds": seconds, "looks": 0.0}]
+        if looks >= min(MOST, seen[-1]["looks"] + _DRAWN_LOOKS):
+            seen.append({"seconds": seconds, "looks": looks})
     await operator.quiet()
     writes = operator.requests(lists=False)
-    return operator, {
-        "restart_pass_10000_s": seconds,
+    measured = {
+        "restart_pass_10000_s": seen[-1]["seconds"],
         "restart_writes_10000": writes,
         "idle_requests": writes + _single_reads(operator),
     }
+    return operator, measured, seen
 
 
 def _single_reads(operator: Operator) -> float:
@@ -235,7 +172,7 @@ def _single_reads(operator: Operator) -> float:
     pages = {"TracedModel": 1 + -(-MOST // PAGE), "Pod": -(-3 * MOST // PAGE)}
     for name, value in operator.metrics().items():
         found = re.match(r".*api_requests_total\{.*kind=\"(\w+)\",method=\"GET\"", name)
-        if found and found[1] not in _NOT_COUNTED:
+        if found and found[1] not in NOT_COUNTED:
             total += max(0.0, value - pages.get(found[1], -(-MOST // PAGE)))
     return total
 
@@ -297,7 +234,8 @@ def main() -> int:
         with _fake() as variables:
             again = [sys.executable, __file__, "--cluster", "--results", "operator"]
             return subprocess.run(again, env=variables, check=False).returncode
-    harness.write_results(options.results, asyncio.run(measure()), BARS)
+    measured, series = asyncio.run(measure())
+    harness.write_results(options.results, measured, figures.bars("operator"), series)
     return 0
 
 
