@@ -95,6 +95,7 @@ verify: $(VENV)/.dev ## Check format, lint, types, imports and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tracedmodel_api.crd --check
+	$(BIN)/python benchmarks/report.py --check
 	$(BIN)/python charts/generate.py --check
 	$(BIN)/python website/reference.py --check
 	$(MKDOCS) build --quiet --strict
@@ -108,6 +109,7 @@ check-chart: $(VENV)/.dev .venv-checkov/.dev ## Look with checkov for what is un
 
 generate: $(VENV)/.dev ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python charts/generate.py
 	$(BIN)/python website/reference.py
 
