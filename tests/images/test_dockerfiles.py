@@ -33,10 +33,13 @@ def part_of(name):
     return name.partition("/")[0]
 
 
-def constraints_of(name):
-    if name == OPERATOR:
-        return "constraints/operator.txt"
-    return f"constraints/{'inf1' if name.endswith('inf1') else 'cpu'}.txt"
+def target_of(name):
+    return "inf1" if name.endswith("inf1") else "cpu"
+
+
+def hashed_of(name):
+    """Return the name of the file of what an image installs by hash."""
+    return f"{part_of(name)}-inf1" if name.endswith("inf1") else part_of(name)
 
 
 def stages(name):
@@ -64,13 +67,13 @@ def installed(stage_list, program):
     return [word for command in words for word in command[2:] if not word.startswith("-")]
 
 
-def pip_installs(name):
-    return [
-        shlex.split(command)
-        for stage in stages(name)
-        for command in stage.commands()
-        if command.startswith("pip install")
-    ]
+def pip_commands(name):
+    commands = [command for stage in stages(name) for command in stage.commands()]
+    return [shlex.split(one) for one in commands if re.match(r"\S*pip (install|wheel) ", one)]
+
+
+def is_neuron_s(words):
+    return "$NEURON_INDEX" in words
 
 
 def test_every_dockerfile_is_looked_at():
@@ -126,27 +129,51 @@ def test_takes_nothing_but_the_environment_from_the_stage_that_made_it(name):
 
 
 @each_file
-def test_installs_by_the_constraints_of_its_target_alone(name):
-    installs = pip_installs(name)
-    assert installs
-    for words in installs:
-        assert words[words.index("-c") + 1] == constraints_of(name)
-    assert f".[{part_of(name)}]" in installs[-1]
+def test_installs_by_hash_whatever_has_one_and_the_rest_by_the_constraints_of_its_target(name):
+    *fetched, wheel, own = [words for words in pip_commands(name) if not is_neuron_s(words)]
+    files = [words[words.index("-r") + 1] for words in fetched]
+    assert all("--require-hashes" in words for words in fetched)
+    torch = [] if name == OPERATOR else [f"constraints/torch-{target_of(name)}.txt"]
+    assert files == [*torch, f"constraints/{hashed_of(name)}.txt", "constraints/build.txt"]
+    assert {"--no-deps", "--no-build-isolation", "."} <= set(wheel)
+    assert {"--no-deps", "--no-index", "dist/*.whl"} <= set(own)
+    for words in filter(is_neuron_s, pip_commands(name)):
+        assert words[words.index("-c") + 1] == "constraints/inf1.txt"
+
+
+@each_file
+def test_builds_the_project_outside_of_the_environment_that_it_keeps(name):
+    programs = [words[0] for words in pip_commands(name)]
+    assert programs[-3:] == ["/opt/build/bin/pip", "/opt/build/bin/pip", "pip"]
+    assert set(programs[:-3]) == {"pip"}
+
+
+@each_file
+def test_copies_the_hashes_that_it_installs_by(name):
+    copied = {
+        Path(source).name: source
+        for rest in stages(name)[-2].all("COPY")
+        for source in rest.split()[:-1]
+    }
+    for words in pip_commands(name):
+        if "-r" in words:
+            file = Path(words[words.index("-r") + 1]).name
+            assert copied[file] == f"constraints/hashed/{file}"
 
 
 @each_with_torch
 def test_takes_torch_from_the_index_of_cpu_builds_and_from_nowhere_else(name):
-    first = pip_installs(name)[0]
+    first = pip_commands(name)[0]
     assert first[first.index("--index-url") + 1] == "$TORCH_INDEX"
-    assert first[-1] == "torch"
+    assert first[-1] == f"constraints/torch-{target_of(name)}.txt"
     assert "--no-deps" in first
 
 
 def test_the_operator_has_no_torch_and_no_library_of_models():
-    words = [word for command in pip_installs(OPERATOR) for word in command]
-    assert "torch" not in words
-    pinned = (ROOT / constraints_of(OPERATOR)).read_text(encoding="utf-8")
-    assert not re.search(r"^(torch|transformers|numpy|tokenizers)==", pinned, re.MULTILINE)
+    words = [word for command in pip_commands(OPERATOR) for word in command]
+    assert "torch" not in " ".join(words)
+    hashed = (ROOT / "constraints/hashed/operator.txt").read_text(encoding="utf-8")
+    assert not re.search(r"^(torch|transformers|numpy|tokenizers)==", hashed, re.MULTILINE)
 
 
 @each_file
@@ -162,8 +189,9 @@ def test_a_server_has_no_compiler_at_all(name):
 
 @each_inf1
 def test_a_build_for_inf1_fails_without_the_real_torch_neuron(name):
-    neuron = next(words for words in pip_installs(name) if "torch-neuron" in words)
+    (neuron,) = filter(is_neuron_s, pip_commands(name))
     assert neuron[neuron.index("--extra-index-url") + 1] == "$NEURON_INDEX"
+    assert "torch-neuron" in neuron
     assert any("import torch_neuron" in command for command in lineage(name)[0].commands())
 
 
