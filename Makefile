@@ -106,8 +106,8 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-check-chart: $(VENV)/.dev .venv-checkov/.dev ## Look with checkov for what is unsafe in the chart: docs/security.md explains every finding
-	$(BIN)/python charts/check.py .venv-checkov/bin/checkov
+check-chart: $(VENV)/.dev .venv-checkov/.dev ## Look with checkov, and with kube-score if KUBE_SCORE names it, for what is unsafe in the chart: docs/security.md explains every finding
+	$(BIN)/python charts/check.py --checkov .venv-checkov/bin/checkov $(if $(KUBE_SCORE),--kube-score $(KUBE_SCORE))
 
 generate: $(VENV)/.dev ## Write the generated files anew
 	$(BIN)/python -m tracedmodel_api.crd
