@@ -24,7 +24,9 @@ from tracedmodel_operator.kube import Kube
 
 _READ = ("list", "watch")
 _WRITE = ("get", "create", "patch")
-NEEDED: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
+Rule = tuple[Kind, str, tuple[str, ...]]
+"""Kind, subresource and verbs."""
+NEEDED: tuple[Rule, ...] = (
     (TRACED_MODEL, "", (*_READ, "get")),
     (TRACED_MODEL, "status", ("patch",)),
     # Some clusters let only those who may finalize an owner make children that block its deletion.
@@ -36,14 +38,15 @@ NEEDED: tuple[tuple[Kind, str, tuple[str, ...]], ...] = (
     (CONFIG_MAP, "", (*_READ, *_WRITE, "delete")),
     (SERVICE, "", (*_READ, *_WRITE)),
     (DISRUPTION_BUDGET, "", (*_READ, *_WRITE)),
-    (AUTOSCALER, "", (*_READ, *_WRITE, "delete")),
-    (SCALED_OBJECT, "", (*_READ, *_WRITE, "delete")),
     (EVENT, "", ("create", "patch")),
 )
-"""Kind, subresource and verbs, in every namespace that is watched. The Lease has a Role of its own.
-
-ScaledObjects are KEDA's, and of no concern where HorizontalPodAutoscalers scale.
-"""
+"""What is needed in every namespace that is watched, whatever scales there. The Lease has a Role of its own."""
+NEEDED_BY_HPA: tuple[Rule, ...] = ((AUTOSCALER, "", (*_READ, *_WRITE, "delete")),)
+NEEDED_BY_KEDA: tuple[Rule, ...] = (
+    # KEDA makes them, and the operator looks at them; it deletes what it made itself before KEDA came.
+    (AUTOSCALER, "", (*_READ, "delete")),
+    (SCALED_OBJECT, "", (*_READ, *_WRITE, "delete")),
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,8 @@ class Permission:
 
 def needed(*, keda: bool = False) -> Iterator[Permission]:
     """Return every permission that the operator needs, with KEDA as its engine or without."""
-    for kind, subresource, verbs in NEEDED:
-        for verb in verbs if keda or kind is not SCALED_OBJECT else ():
+    for kind, subresource, verbs in (*NEEDED, *(NEEDED_BY_KEDA if keda else NEEDED_BY_HPA)):
+        for verb in verbs:
             yield Permission(kind, subresource, verb)
 
 

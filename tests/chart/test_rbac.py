@@ -7,27 +7,30 @@ import json
 import pytest
 
 from apiserver import FakeCluster, InProcess
-from apiserver.access import verb_of
-from apiserver.request import target_of
 from chart_cases import case, of_kind, only, render
-from lives import LIFE
-from operated import Operated
+from full_lives import Told, live
+from lives import remains
 from operator_process import KEY, LEASE_KEY
+from resources import SETTINGS
+from scaled_lives import KEDA
 from tracedmodel_operator.errors import ApiError
-from tracedmodel_operator.kinds import (
-    CHILDREN,
-    DISRUPTION_BUDGET,
-    EVENT,
-    LEASE,
-    REVIEW,
-    SERVICE,
-    TRACED_MODEL,
-)
+from tracedmodel_operator.kinds import CHILDREN, EVENT, LEASE, REVIEW, TRACED_MODEL
 from tracedmodel_operator.kube import Kube
 from tracedmodel_operator.lease import Lease
-from tracedmodel_operator.permissions import Permission, lacking, needed
+from tracedmodel_operator.permissions import lacking, needed
 
-ROLE = only(render({"rbac": {"userRoles": False}}), "ClusterRole")["rules"]
+ENGINES = {"HPA": SETTINGS, "KEDA": KEDA}
+"""What scales by load, and an operator's settings for it."""
+
+
+def role(engine):
+    values = {"autoscaling": {"engine": engine}, "rbac": {"userRoles": False}}
+    return only(render(values), "ClusterRole")["rules"]
+
+
+ROLES = {engine: role(engine) for engine in ENGINES}
+ROLE = ROLES["HPA"]
+each_engine = pytest.mark.parametrize("engine", ENGINES)
 REVIEWS = {"apiGroups": [REVIEW.group], "resources": [REVIEW.plural], "verbs": ["create"]}
 """Clusters let everybody ask what he may do."""
 
@@ -57,8 +60,14 @@ def without(rules, gone):
     return left
 
 
-def test_the_role_allows_what_the_operator_needs_and_nothing_else():
-    assert sorted(spelt(ROLE)) == sorted(map(wanted, needed()))
+@each_engine
+def test_the_role_allows_what_the_operator_says_it_needs_and_nothing_else(engine):
+    permissions = needed(keda=engine == "KEDA")
+    assert sorted(spelt(ROLES[engine])) == sorted(map(wanted, permissions))
+
+
+def test_it_is_the_role_of_the_default_engine_that_stands_in_the_chart():
+    assert only(render({"rbac": {"userRoles": False}}), "ClusterRole")["rules"] == ROLE
 
 
 def test_roles_of_namespaces_allow_the_same_there():
@@ -88,13 +97,13 @@ def place_of(item):
     return item["metadata"].get("namespace")
 
 
-def test_keda_adds_its_objects_and_nothing_else():
-    values = {"autoscaling": {"engine": "KEDA"}, "rbac": {"userRoles": False}}
-    rules = only(render(values), "ClusterRole")["rules"]
-    verbs = ["list", "watch", "get", "create", "patch", "delete"]
-    added = {"apiGroups": ["keda.sh"], "resources": ["scaledobjects"], "verbs": verbs}
-    assert rules == [*ROLE, added]
-    assert sorted(spelt(rules)) == sorted(map(wanted, needed(keda=True)))
+def test_keda_has_its_objects_and_makes_the_autoscalers_itself():
+    without, added = ({*spelt(ROLES[engine])} for engine in ENGINES)
+    made = {("autoscaling", "horizontalpodautoscalers", v) for v in ("get", "create", "patch")}
+    assert without - added == made
+    assert {(group, resource) for group, resource, _ in added - without} == {
+        ("keda.sh", "scaledobjects")
+    }
 
 
 def test_people_who_may_view_or_edit_a_namespace_may_do_so_with_its_tracedmodels():
@@ -113,77 +122,56 @@ def test_people_who_may_view_or_edit_a_namespace_may_do_so_with_its_tracedmodels
     assert {resource for _, resource, _ in written} == {"tracedmodels", "tracedmodels/scale"}
 
 
-class Refusals:
-    """A transport that counts what is refused."""
-
-    def __init__(self, transport):
-        self._transport = transport
-        self.count = 0
-
-    async def __call__(self, request):
-        response = await self._transport(request)
-        self.count += response.status == 403
-        return response
+def lived(engine, rules):
+    """Live a life in which everything happens, by rules; return the operator."""
+    return live(rules, Told(ENGINES[engine]))
 
 
-def mend(operated):
-    """Somebody changes by hand what the operator made."""
-    operated.cluster.merge(SERVICE, *KEY, {"spec": {"ports": None}})
-    operated.cluster.merge(DISRUPTION_BUDGET, *KEY, {"spec": {"maxUnavailable": 2}})
-    operated.persist()
-
-
-def change_again(operated):
-    """One artifact more than are kept."""
-    operated.apply({"model": {"revision": "e" * 40}})
-    operated.persist()
-
-
-CHAPTERS = (*LIFE[:1], mend, *LIFE[1:-1], change_again, *LIFE[-1:])
-
-
-def lived(rules):
-    """Live a life by rules, from the operator's first list on, and return the operator."""
-    operated = Operated()
-    operated.cluster.access.grant(rules)
-    operated.cluster.log.clear()
-    operated.start()
-    for chapter in CHAPTERS:
-        chapter(operated)
-    return operated
-
-
-def goes_well(rules):
+def outcome(engine, rules):
+    """Return what a life by rules comes to, and what was told of it; None if it does not come to its end."""
     try:
-        operated = lived(rules)
+        operated = lived(engine, rules)
     except (ApiError, AssertionError):
-        return False
-    return operated.names() == {kind.name: [] for kind in CHILDREN}
+        return None
+    told = [(e["reason"], e["message"], e["count"]) for e in operated.cluster.objects(EVENT)]
+    return remains(operated), sorted(told)
 
 
-def taken(log):
-    """Return what requests did, as rules spell it."""
-    targets = [(request, target_of(request)) for request in log]
-    return {
-        wanted(Permission(t.resource.kind, t.subresource, verb_of(r.method, t, watch=False)))
-        for r, t in targets
-    }
+def has_watch(permission):
+    return permission[2] == "watch"
+
+
+@each_engine
+def test_a_life_takes_every_permission_of_the_role_but_watching_and_nothing_else(engine):
+    taken = lived(engine, ROLES[engine]).cluster.access.taken
+    assert taken == {one for one in spelt(ROLES[engine]) if not has_watch(one)}
 
 
 @pytest.fixture(scope="module")
-def life():
-    """What a whole life took, by exactly the chart's role."""
-    return taken(lived(ROLE).cluster.log)
+def undisturbed():
+    """What a life comes to by exactly the chart's role."""
+    return {engine: outcome(engine, rules) for engine, rules in ROLES.items()}
 
 
-def test_the_role_is_enough_for_a_whole_life(life):
-    assert goes_well(ROLE)
-    assert life <= set(spelt(ROLE))
+def test_a_life_by_the_role_comes_to_what_it_comes_to_where_everything_is_allowed(undisturbed):
+    for engine in ENGINES:
+        everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+        assert outcome(engine, everything) == undisturbed[engine] is not None
 
 
-def test_without_any_permission_that_it_takes_no_life_goes_well(life):
-    assert len(life) > 18
-    assert [gone for gone in sorted(life) if goes_well(without(ROLE, gone))] == []
+TAKEN_AWAY = [
+    (engine, one)
+    for engine in ENGINES
+    for one in spelt(ROLES[engine])
+    if not has_watch(one) and (engine == "HPA" or one[0] in ("autoscaling", "keda.sh"))
+]
+
+
+@pytest.mark.parametrize(("engine", "gone"), TAKEN_AWAY, ids=str)
+def test_without_any_permission_of_the_role_a_life_comes_to_something_else(
+    engine, gone, undisturbed
+):
+    assert outcome(engine, without(ROLES[engine], gone)) != undisturbed[engine]
 
 
 @pytest.mark.parametrize("gone", spelt(ROLE), ids=" ".join)
@@ -201,44 +189,54 @@ def lease_rules(name=LEASE_KEY[1]):
     return role["rules"]
 
 
-def refused_of_a_lease(rules, name=LEASE_KEY[1]):
-    """Take, renew and give back a Lease by rules, and return how many requests were refused."""
+def held(rules, name=LEASE_KEY[1]):
+    """Take, renew and give back a Lease by rules, and return who was let in to what."""
     cluster = FakeCluster(namespaces=LEASE_KEY[:1])
     cluster.access.grant(rules, LEASE_KEY[:1])
-    transport = Refusals(InProcess(cluster))
 
     async def hold():
-        lease = Lease(Kube(transport), LEASE_KEY[0], name, "somebody", lambda _: None)
+        lease = Lease(Kube(InProcess(cluster)), LEASE_KEY[0], name, "somebody", lambda _: None)
         for _ in range(2):
             await lease._attempt()
         await lease.release()
 
     asyncio.run(hold())
-    return transport.count
+    return cluster.access
 
 
-def test_the_role_for_the_lease_is_enough():
-    assert refused_of_a_lease(lease_rules()) == 0
+def test_the_role_for_the_lease_is_enough_and_all_of_it_is_taken():
+    access = held(lease_rules())
+    assert access.refusals == 0
+    assert access.taken == set(spelt(lease_rules()))
 
 
 @pytest.mark.parametrize("verb", ["get", "create", "update"])
 def test_the_role_for_the_lease_is_not_more_than_enough(verb):
-    assert refused_of_a_lease(without(lease_rules(), (LEASE.group, LEASE.plural, verb))) > 0
+    assert held(without(lease_rules(), (LEASE.group, LEASE.plural, verb))).refusals > 0
     assert [v for _, _, v in spelt(lease_rules())].count(verb) == 1
 
 
 def test_the_role_for_the_lease_is_for_that_alone():
-    assert refused_of_a_lease(lease_rules("mine"), "theirs") > 0
+    assert held(lease_rules("mine"), "theirs").refusals > 0
 
 
-@pytest.mark.parametrize("namespaces", [[], [KEY[0]]], ids=["everywhere", "in one namespace"])
-def test_an_operator_with_exactly_these_roles_lives_in_a_cluster(site, namespaces):
-    roles = of_kind(render({"namespaces": namespaces}), "Role")
-    rules = next((r["rules"] for r in roles if r["metadata"]["namespace"] == KEY[0]), ROLE)
-    site.cluster.access.grant(rules, namespaces or None)
-    site.cluster.access.grant(lease_rules(), LEASE_KEY[:1])
-    site.cluster.access.grant([REVIEWS])
-    operator = site.operator(namespaces=json.dumps(namespaces))
+@pytest.mark.parametrize(
+    ("engine", "namespaces"),
+    [("HPA", []), ("HPA", [KEY[0]]), ("KEDA", [])],
+    ids=["everywhere", "in one namespace", "with KEDA"],
+)
+def test_an_operator_with_exactly_these_roles_lives_in_a_cluster_and_watches_all_that_it_may(
+    site, engine, namespaces
+):
+    values = {"namespaces": namespaces, "autoscaling": {"engine": engine}}
+    roles = of_kind(render(values), "Role")
+    in_namespace = (r["rules"] for r in roles if r["metadata"]["namespace"] == KEY[0])
+    rules = next(in_namespace, ROLES[engine])
+    access = site.cluster.access
+    access.grant(rules, namespaces or None)
+    access.grant(lease_rules(), LEASE_KEY[:1])
+    access.grant([REVIEWS])
+    operator = site.operator(namespaces=json.dumps(namespaces), autoscaling=engine)
     site.apply()
     site.becomes_ready()
     site.apply({"export": {"buckets": [{"batchSize": 1, "sequenceLength": 64}]}})
@@ -247,3 +245,6 @@ def test_an_operator_with_exactly_these_roles_lives_in_a_cluster(site, namespace
     site.cluster.delete(TRACED_MODEL, *KEY)
     site.eventually(lambda: not any(site.cluster.objects(kind) for kind in CHILDREN))
     assert "forbidden" not in operator.said()
+    assert access.refusals == 0
+    assert set(filter(has_watch, access.taken)) == set(filter(has_watch, spelt(rules)))
+    assert access.taken <= {*spelt(rules), *spelt(lease_rules())}

@@ -1,10 +1,13 @@
 """How an API server says no: authorization, quotas. On the fake, and on a real one."""
 
+import re
+
 import pytest
 
-from cluster_objects import config_map, job
+from cluster_objects import config_map, job, owned_by
+from manifest_base import manifest
 from tracedmodel_operator.errors import NotFound, Refused
-from tracedmodel_operator.kinds import CONFIG_MAP, DEPLOYMENT, JOB
+from tracedmodel_operator.kinds import CONFIG_MAP, DEPLOYMENT, JOB, TRACED_MODEL
 
 pytestmark = pytest.mark.cluster
 
@@ -80,3 +83,59 @@ def test_a_used_up_quota_says_so_even_of_a_name_that_is_taken(stage):
     stage.quota(JOB, 1)
     with pytest.raises(Refused, match="exceeded quota"):
         stage.api.create(JOB, job("first"))
+
+
+MAKE_JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "patch"]}
+FINALIZE = {
+    "apiGroups": [TRACED_MODEL.group],
+    "resources": ["tracedmodels/finalizers"],
+    "verbs": ["update"],
+}
+
+
+def make_for(owner, limited, *, blocks=True):
+    return limited.create(JOB, owned_by(owner, job(), blocks=blocks))
+
+
+@pytest.fixture
+def owner(stage):
+    stage.guard_owners()
+    return stage.api.create(TRACED_MODEL, manifest({"metadata.namespace": stage.api.namespace}))
+
+
+def test_where_owners_are_guarded_who_may_not_finalize_one_makes_nothing_that_blocks_its_deletion(
+    stage, owner
+):
+    limited = stage.limited([MAKE_JOBS])
+    sentence = (
+        'jobs.batch "export" is forbidden: cannot set blockOwnerDeletion if an ownerReference '
+        "refers to a resource you can't set finalizers on: "
+    )
+    with pytest.raises(Refused, match=f"^{re.escape(sentence)}"):
+        make_for(owner, limited)
+    make_for(owner, limited, blocks=False)
+
+
+def test_where_owners_are_guarded_who_may_finalize_one_makes_what_blocks_its_deletion(stage, owner):
+    make_for(owner, stage.limited([MAKE_JOBS, FINALIZE]))
+
+
+def test_where_owners_are_guarded_who_may_not_delete_an_object_gives_it_no_owner(stage, owner):
+    stage.api.create(JOB, job())
+    limited = stage.limited([MAKE_JOBS, FINALIZE])
+    sentence = (
+        'jobs.batch "export" is forbidden: cannot set an ownerRef on a resource you can\'t delete: '
+    )
+    owned = owned_by(owner, {"metadata": {"name": "export"}})
+    refused = limited.apply(JOB, owned, "somebody")
+    assert (refused.status, refused.body["message"].startswith(sentence)) == (403, True)
+    labelled = {"metadata": {"name": "export", "labels": {"a": "b"}}}
+    assert limited.apply(JOB, labelled, "somebody").status == 200
+
+
+def test_where_owners_are_guarded_who_may_delete_an_object_gives_it_an_owner(stage, owner):
+    stage.api.create(JOB, job())
+    limited = stage.limited([MAKE_JOBS, {**MAKE_JOBS, "verbs": ["delete"]}, FINALIZE])
+    owned = owned_by(owner, {"metadata": {"name": "export"}})
+    assert limited.apply(JOB, owned, "somebody").status == 200
+    assert limited.apply(JOB, owned, "somebody").status == 200

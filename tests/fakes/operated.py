@@ -15,7 +15,7 @@ from tracedmodel_operator.intake import SELECTOR, Intake
 from tracedmodel_operator.kinds import CHILDREN, JOB, TRACED_MODEL, Kind, watched
 from tracedmodel_operator.kube import Kube, Request, Response
 from tracedmodel_operator.pulse import Pulse
-from tracedmodel_operator.reconcile import Reconciler
+from tracedmodel_operator.reconcile import Audience, Reconciler
 from tracedmodel_operator.settings import Settings
 
 KEY = ("search", "minilm")
@@ -94,10 +94,14 @@ class Operated:
         self.transport = Deadly(carried, self.requests)
         self.kube = Kube(self.transport)
         self.reconciler = Reconciler(
-            self.kube, self.cache, self.settings, Nobody(), lambda: self.now
+            self.kube, self.cache, self.settings, self.audience(), lambda: self.now
         )
         self.intake = Intake(self.cache, Pulse(lambda: 0.0), self._add, kinds)
         asyncio.run(self.intake.list_all(Kube(InProcess(self.cluster)), [None]))
+
+    def audience(self) -> Audience:
+        """Return who hears of what the operator does; ``kube`` is there already."""
+        return Nobody()
 
     def doom(self, at: int | None, *, after: bool = False) -> None:
         """Have the operator end at a request, counted from the first of all: before it is sent or answered."""

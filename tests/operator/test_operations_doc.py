@@ -12,7 +12,7 @@ from contract import STATES
 from resources import SETTINGS
 from tracedmodel_operator import logs
 from tracedmodel_operator.lease_record import Terms
-from tracedmodel_operator.permissions import NEEDED
+from tracedmodel_operator.permissions import NEEDED, NEEDED_BY_HPA, NEEDED_BY_KEDA
 from tracedmodel_operator.settings import ScalingSettings, Settings, TargetSettings
 
 ROOT = Path(__file__).parents[2]
@@ -75,14 +75,20 @@ def test_lists_every_setting_of_autoscalers_with_its_default():
     assert all(row[2] for row in rows)
 
 
+def row(rule):
+    kind, subresource, verbs = rule
+    below = f"/{subresource}" if subresource else ""
+    group = f"`{kind.group}`" if kind.group else ""
+    return [group, f"`{kind.plural}{below}`", ", ".join(verbs)]
+
+
 def test_lists_every_permission():
-    needed, lease = tables("Permissions")
-    expected = []
-    for kind, subresource, verbs in NEEDED:
-        below = f"/{subresource}" if subresource else ""
-        group = f"`{kind.group}`" if kind.group else ""
-        expected.append([group, f"`{kind.plural}{below}`", ", ".join(verbs)])
-    assert needed == expected
+    needed, by_engine, lease = tables("Permissions")
+    assert needed == list(map(row, NEEDED))
+    assert by_engine == [
+        *(["`HPA`", *row(rule)] for rule in NEEDED_BY_HPA),
+        *(["`KEDA`", *row(rule)] for rule in NEEDED_BY_KEDA),
+    ]
     assert lease == [["`coordination.k8s.io`", "`leases`", "get, create, update"]]
 
 

@@ -86,7 +86,7 @@ def test_whatever_a_life_asks_for_is_known_to_be_needed():
 
 def test_whatever_a_life_by_load_asks_for_is_known_to_be_needed_and_needed():
     used = {of(request) for request in scaled_lives.live().cluster.log}
-    assert used <= set(needed(keda=True))
+    assert used <= {*needed(), *needed(keda=True)}
     assert {Permission(kind, "", "delete") for kind in (AUTOSCALER, SCALED_OBJECT)} <= used
 
 

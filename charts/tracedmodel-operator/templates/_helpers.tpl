@@ -124,7 +124,7 @@ annotations:
   verbs: [list, watch, get, create, patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [list, watch, get, create, patch, delete]
+  verbs: [list, watch{{ if ne .Values.autoscaling.engine "KEDA" }}, get, create, patch{{ end }}, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]

@@ -22,6 +22,9 @@ class Access:
 
     user: str = "system:serviceaccount:tracedmodel-system:tracedmodel-operator"
     grants: list[tuple[frozenset[str] | None, list[Rule]]] = field(default_factory=list)
+    taken: set[tuple[str, str, str]] = field(default_factory=set)
+    """What requests took, allowed or not: group, resource and verb. What was merely asked about is not here."""
+    refusals: int = 0
 
     def grant(self, rules: Iterable[Rule], namespaces: Iterable[str] | None = None) -> None:
         """Allow what rules say."""
@@ -30,8 +33,15 @@ class Access:
 
     def check(self, target: Target, verb: str) -> None:
         """Raise the answer to what no rule allows."""
-        if not self.allows(target, verb):
+        if not self.try_to(target, verb):
             raise self._refusal(target, verb)
+
+    def try_to(self, target: Target, verb: str) -> bool:
+        """Return whether some rule allows something, and note that it was wanted."""
+        self.taken.add((target.resource.kind.group, _resource(target), verb))
+        allowed = self.allows(target, verb)
+        self.refusals += not allowed
+        return allowed
 
     def allows(self, target: Target, verb: str) -> bool:
         """Return whether some rule allows something."""

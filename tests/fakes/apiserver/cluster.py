@@ -16,6 +16,7 @@ from apiserver.admission import Admission
 from apiserver.commit import Commits
 from apiserver.failures import Failure, not_allowed
 from apiserver.garbage import Garbage
+from apiserver.owners import check_owners
 from apiserver.registry import BY_KIND, DEFINITION, GROUPS, NAMESPACE, RESOURCES
 from apiserver.removal import Removals
 from apiserver.request import Options, Target, group_of, target_of
@@ -63,6 +64,8 @@ class FakeCluster:
         self._collect = collect
         self.missing_groups: set[str] = set()
         """API groups that this cluster does not know."""
+        self.guards_owners = False
+        """Whether owners are given by those alone who may: :mod:`apiserver.owners`."""
         self.lock = threading.RLock()
         self._define()
         for name in namespaces:
@@ -141,6 +144,9 @@ class FakeCluster:
         if request.method == "DELETE":
             return 200, self._delete(target, body, request.query)
         options = Options.of(request.query)
+        there = self.database.find(target.resource.kind, target.key) if target.name else None
+        if self.guards_owners and user != SYSTEM:
+            check_owners(self.access, target, body, there.load() if there else None)
         if request.method == "POST":
             return 201, self._writes.create(target, body, options)
         if not target.name:
@@ -149,7 +155,6 @@ class FakeCluster:
             return 200, self._writes.replace(target, body, options)
         if request.method != "PATCH":
             raise not_allowed()
-        there = self.database.find(target.resource.kind, target.key)
         made = there is None and request.content_type == APPLY_TYPE
         if made and user != SYSTEM:
             self.access.check(target, "create")

@@ -107,6 +107,7 @@ def _api_server(binaries: Path, folder: Path, etcd: str, port: int) -> list[str]
         f"--service-account-signing-key-file={private}",
         # Nothing makes service accounts here, and pods shall be made all the same.
         "--disable-admission-plugins=ServiceAccount",
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         # So that what etcd forgets of these is forgotten.
         "--watch-cache-sizes=configmaps#0",
         "--max-requests-inflight=2000",

@@ -40,6 +40,9 @@ class Stage(Protocol):
     def quota(self, kind: Kind, most: int) -> None:
         """Let the test's namespace hold so many objects of a kind, and no more."""
 
+    def guard_owners(self) -> None:
+        """Let nobody block the deletion of an owner that he may not finalize."""
+
     def forget(self) -> None:
         """Forget all changes so far."""
 
@@ -64,6 +67,10 @@ class FakeStage:
     def quota(self, kind: Kind, most: int) -> None:
         """Let the test's namespace hold so many objects of a kind, and no more."""
         self._cluster.admission.quotas.append(Quota("few", kind, self.api.namespace, most))
+
+    def guard_owners(self) -> None:
+        """Let nobody block the deletion of an owner that he may not finalize."""
+        self._cluster.guards_owners = True
 
     def forget(self) -> None:
         """Forget all changes so far."""
@@ -116,6 +123,11 @@ class RealStage:
         _eventually(
             lambda: "status unknown" not in str(api.ask("POST", api.path(kind), probe).body)
         )
+
+    def guard_owners(self) -> None:
+        """See that nobody blocks the deletion of an owner that he may not finalize, as an own server is set up."""
+        if self._plane is None:
+            pytest.skip("OwnerReferencesPermissionEnforcement may be off in this cluster")
 
     def forget(self) -> None:
         """Forget all changes so far."""
