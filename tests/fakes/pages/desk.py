@@ -1,0 +1,98 @@
+"""What somebody who reads a page from its beginning has by the time of a block: variables, files, a server to ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pages.blocks import ROOT, Block, Refused
+from pages.shell import Command, Shell, dialogue
+
+_FILE = re.compile(r"[\w.-]+\.\w+")
+_PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*")
+_ELSEWHERE = ("http://", "https://", "oci://", "/")
+
+
+def no_server(_: str) -> str:
+    """Refuse to be asked."""
+    raise Refused("a request to a served model, where no server was started")
+
+
+@dataclass
+class Desk:
+    """``ask`` returns the address of a server of a model that a page names."""
+
+    page: str
+    ask: Callable[[str], str] = no_server
+    shell: Shell = field(default_factory=Shell)
+    copies: dict[str, str] = field(default_factory=dict)
+    """Names of folders and files that the page copies, and of what."""
+    files: dict[str, str | None] = field(default_factory=dict)
+    """Files that the page writes or shows; None: only running its commands would tell what is in them."""
+
+    def read(self, earlier: Iterable[Block]) -> Desk:
+        """Take in what the blocks above leave behind."""
+        for block in earlier:
+            if block.language in ("sh", "console"):
+                # What is wrong with a block is said of that block.
+                with suppress(Refused):
+                    for command in self.commands(block):
+                        self.note(command)
+            else:
+                named = [name for name in block.spoken if _FILE.fullmatch(name)]
+                self.files.update(dict.fromkeys(named, block.text))
+        return self
+
+    def commands(self, block: Block) -> list[Command]:
+        """Return all commands of a block."""
+        if block.language == "sh":
+            return self.shell.commands(block.text)
+        return [c for one in dialogue(block.text) for c in self.shell.commands(one.typed)]
+
+    def note(self, command: Command) -> None:
+        """Keep the files that a command writes or copies."""
+        if command.words[0] == "cp":
+            *_, source, copy = command.words
+            self.copies[copy.rstrip("/")] = source
+        known = command.given if command.words[:1] in (("cat",), ("tee",)) else None
+        written = [*command.files, *(command.words[1:] if command.words[0] == "tee" else ())]
+        self.files.update(dict.fromkeys(written, known))
+
+    def text(self, name: str, given: str | None = None) -> str | None:
+        """Return what is in a file, None where the page cannot tell; refuses one that is nowhere."""
+        if name == "-":
+            if given is None:
+                raise Refused("`-` reads standard input, and nothing is written there")
+            return given
+        if name in self.files:
+            return self.files[name]
+        if _PLACEHOLDER.fullmatch(name) or name.startswith(_ELSEWHERE):
+            return None
+        return self.path(name).read_text(encoding="utf-8")
+
+    def path(self, name: str) -> Path:
+        """Return a file or folder of the project; a bare name may be one of the examples."""
+        copy, _, below = name.partition("/")
+        copied = ROOT / self.copies.get(copy, "nowhere") / below
+        for found in (ROOT / name, ROOT / "examples" / name, copied):
+            if found.exists():
+                return found
+        raise Refused(
+            f"{name} is no file of the project and no example, and nothing above on the page writes it or names it "
+            "in the paragraph before a block with its text"
+        )
+
+    def lay_out(self, folder: Path) -> None:
+        """Make a folder look like the project's, with the files of the page and the examples."""
+        for path in [*(ROOT / "examples").glob("*.yaml"), *ROOT.iterdir()]:
+            if not path.name.startswith("."):
+                (folder / path.name).symlink_to(path)
+        for name, source in self.copies.items():
+            (folder / name).symlink_to(self.path(source))
+        for name, text in self.files.items():
+            if text is not None and _FILE.fullmatch(name):
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).write_text(text, encoding="utf-8")
