@@ -41,6 +41,12 @@ spec:
   ignoreDifferences: [{group: tracedmodel.dev, kind: TracedModel, jsonPointers: [/spec/serving/replicas]}]
   source: {chart: tracedmodel-operator, helm: {valuesObject: {replicas: 3}}}
 """
+ALERTS = """\
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: a}
+spec: {groups: [{name: a, rules: [{alert: A, expr: sum(tracedmodel_workers)}]}]}
+"""
 ADAPTER = "rules:\n  - {seriesQuery: tracedmodel_workers, metricsQuery: 'sum(a{<<.LabelMatchers>>}) by (<<.GroupBy>>)'}\n"
 TABLE = """\
 $ kubectl get tm
@@ -67,6 +73,7 @@ CASES = {
     "a group of ours": ("yaml", APPLICATION, "group: tracedmodel.dev", "group: ml.dev", "is of tracedmodel.dev"),
     "a pointer": ("yaml", APPLICATION, "serving/replicas", "replicas", "has no spec.replicas"),
     "values in an Application": ("yaml", APPLICATION, "replicas: 3", "replica: 3", "the chart does not take it"),
+    "an alert": ("yaml", ALERTS, "sum(", "sum((", "no PromQL"),
     "a rule of the adapter": ("yaml", ADAPTER, "sum(", "sum(sum(", "no PromQL"),
     "a metric in a rule": ("yaml", ADAPTER, "tracedmodel_workers", "tracedmodel_worker", "no such metric"),
     "PromQL": ("promql", "rate(tracedmodel_work_seconds_total[2m])", "[2m]", "[2m", "no PromQL"),
@@ -90,6 +97,7 @@ CASES = {
     "a console block": ("console", "$ make test\nfine", "$ ", "", "begins with a command after `$ `"),
     "a program": ("sh", "git clone https://github.com/a/b", "git", "got", "got: say in"),
     "a file of the project": ("sh", "docker build -f server/Dockerfile .", "server/D", "server/d", "server/dockerfile is not there"),
+    "a file for a program": ("sh", "curl -fsSLo a.yaml https://a/b\neksctl create cluster -f a.yaml", "Lo a", "Lo b", "a.yaml is no file"),
     "a target of make": ("sh", "make test", "test", "tests", "make has no such target"),
     "an extra of pip": ("sh", "pip install 'tracedmodel[operator]'", "operator", "operators", "no extra operators"),
     "a module": ("sh", "python -m pytest tests/docs", "pytest", "pytests", "no module pytests"),
@@ -113,6 +121,7 @@ CASES = {
     "a field to wait for": ("sh", "kubectl wait tm/a --for=jsonpath='{.status.readyReplicas}'=2", "readyR", "r.readyR", "has no status.r"),
     "a patch": ("sh", "kubectl patch tm a --type merge -p '{\"spec\": {\"suspend\": true}}'", "suspend", "suspended", "spec.suspended"),
     "a file for kubectl": ("sh", "kubectl apply -f examples/minilm.yaml", "minilm", "maxilm", "is not there"),
+    "a folder for kubectl": ("sh", "kubectl apply --server-side -f crds/", "crds", "crd", "crd/ is no file of the project"),
     "a kustomization": ("sh", "kubectl apply --server-side -k config/default", "/default", "", "has no kustomization.yaml"),
     "standard input": ("sh", f"cat <<'END' | kubectl apply -f -\n{RESOURCE}END", "CPU", "GPU", "spec.target"),
     "a command in a pod": ("sh", "kubectl exec deploy/a -- date", "-- date", "-- dat", "dat: say in"),
@@ -163,6 +172,17 @@ def test_variables_and_files_of_a_block_are_those_of_the_blocks_below_it(ask):
     assert "spec.target" in judged(
         ask, "sh", "tracedmodel validate $A", above.replace("CPU", "GPU")
     )
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["cp examples/minilm.yaml mine.yaml", "cp -r examples mine", "tee mine.yaml <<'END'\n{}END"],
+)
+def test_a_file_that_the_page_copies_or_writes_is_there_for_the_commands_below_it(ask, above):
+    name = "mine/minilm.yaml" if "-r" in above else "mine.yaml"
+    block = f"```sh\n{above.format(RESOURCE)}\n```"
+    assert judged(ask, "sh", f"tracedmodel validate {name}", block) is None
+    assert "is no file" in judged(ask, "sh", f"tracedmodel validate {name}")
 
 
 def test_an_output_that_nothing_writes_is_refused(ask):

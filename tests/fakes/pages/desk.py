@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from pages.blocks import ROOT, Block, Refused
@@ -13,6 +14,7 @@ from pages.shell import Command, Shell, dialogue
 
 _FILE = re.compile(r"[\w.-]+\.\w+")
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*")
+_OUTPUT = re.compile(r"-\w*o|--output")
 _ELSEWHERE = ("http://", "https://", "oci://", "/")
 
 
@@ -53,16 +55,22 @@ class Desk:
         return [c for one in dialogue(block.text) for c in self.shell.commands(one.typed)]
 
     def note(self, command: Command) -> None:
-        """Keep the files that a command writes or copies."""
+        """Keep the files that a command writes, copies or downloads."""
         if command.words[0] == "cp":
             *_, source, copy = command.words
-            self.copies[copy.rstrip("/")] = source
+            if source in self.files:
+                self.files[copy] = self.files[source]
+            else:
+                self.copies[copy.rstrip("/")] = source
+        if command.words[0] == "curl":
+            pairs = pairwise(command.words)
+            self.files.update({name: None for flag, name in pairs if _OUTPUT.fullmatch(flag)})
         known = command.given if command.words[:1] in (("cat",), ("tee",)) else None
         written = [*command.files, *(command.words[1:] if command.words[0] == "tee" else ())]
         self.files.update(dict.fromkeys(written, known))
 
     def text(self, name: str, given: str | None = None) -> str | None:
-        """Return what is in a file, None where the page cannot tell; refuses one that is nowhere."""
+        """Return what is in a file or a folder, None where the page cannot tell; refuses one that is nowhere."""
         if name == "-":
             if given is None:
                 raise Refused("`-` reads standard input, and nothing is written there")
@@ -71,7 +79,9 @@ class Desk:
             return self.files[name]
         if _PLACEHOLDER.fullmatch(name) or name.startswith(_ELSEWHERE):
             return None
-        return self.path(name).read_text(encoding="utf-8")
+        path = self.path(name)
+        files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+        return "\n---\n".join(file.read_text(encoding="utf-8") for file in files)
 
     def path(self, name: str) -> Path:
         """Return a file or folder of the project; a bare name may be one of the examples."""
@@ -91,7 +101,10 @@ class Desk:
             if not path.name.startswith("."):
                 (folder / path.name).symlink_to(path)
         for name, source in self.copies.items():
-            (folder / name).symlink_to(self.path(source))
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.unlink(missing_ok=True)
+            copy.symlink_to(self.path(source))
         for name, text in self.files.items():
             if text is not None and _FILE.fullmatch(name):
                 (folder / name).unlink(missing_ok=True)

@@ -122,6 +122,12 @@ def check_query(text: str) -> None:
         raise Refused(f"no PromQL: {error}") from None
 
 
+def _check_alerts(document: Document) -> None:
+    for node in _mappings(document["spec"]):
+        if "expr" in node:
+            check_query(node["expr"])
+
+
 def _check_tags(document: Document) -> None:
     if not all(isinstance(value, str) for value in document.values()):
         raise Refused("tags of AWS are strings: put them in quotes")
@@ -191,7 +197,7 @@ FOREIGN: dict[tuple[str, str], Checker] = {
     ("kustomize.config.k8s.io/v1beta1", "Kustomization"): _nothing_more,
     ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"): _nothing_more,
     ("monitoring.coreos.com/v1", "PodMonitor"): check_monitor,
-    ("monitoring.coreos.com/v1", "PrometheusRule"): _nothing_more,
+    ("monitoring.coreos.com/v1", "PrometheusRule"): _check_alerts,
     ("monitoring.coreos.com/v1", "ServiceMonitor"): check_monitor,
     ("source.toolkit.fluxcd.io/v1", "GitRepository"): _nothing_more,
     ("source.toolkit.fluxcd.io/v1", "HelmRepository"): _nothing_more,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import tomllib
 
-from pages import curl, helm, kubectl, tracedmodel
+from pages import curl, documents, helm, kubectl, tracedmodel
 from pages.blocks import ROOT, Refused
 from pages.desk import Desk
 from pages.shell import Command
@@ -18,19 +18,19 @@ from pages.shell import Command
 Checker = Callable[[Command, Desk, str | None], None]
 _VENV = re.compile(r"^\.venv[\w-]*/bin/")
 _FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "."}
+_YAML = re.compile(r"[\w./-]+\.ya?ml")
 _EXTRAS = re.compile(r"tracedmodel\[([\w,]+)\]")
 
 OUTSIDE = {
     "argocd": "it asks an Argo CD",
     "aws": "it asks AWS, for money",
     "cat": "what it writes is kept for the commands below",
-    "cd": "the folder is looked for",
+    "cd": "it only goes elsewhere",
     "cp": "what it copies is known below by the other name, too",
     "date": "its output is never the same",
     "docker": "it builds and starts containers, which need a daemon and the network",
     "echo": "it only repeats",
     "eksctl": "it makes clusters on AWS, for money",
-    "export": "the shell's own; its variables are known below",
     "flux": "it asks a cluster with Flux",
     "git": "it needs the network",
     "grep": "it reads what another command writes",
@@ -48,21 +48,23 @@ OUTSIDE = {
     "tar": "it unpacks what only a download brings",
     "tee": "as cat",
 }
-"""Programs that are not run, and why. The files of the project that they name have to be there."""
+"""Programs that are not run, and why. The files that they name have to be there."""
 
 
 def check(command: Command, desk: Desk, shown: str | None) -> None:
     """Refuse a command that does not do what it says, and one of a program that nobody here knows."""
     program = _VENV.sub("", command.words[0])
+    desk.note(command)
     _check_files(command)
     if program in _CHECKED:
         if len(command.words) > 1:
             _CHECKED[program](command, desk, shown)
-    elif program not in OUTSIDE:
+    elif program in OUTSIDE:
+        _check_yaml(command, desk)
+    else:
         raise Refused(
             f"{program}: say in tests/fakes/pages/programs.py how it is checked, or why it is not"
         )
-    desk.note(command)
 
 
 def _check_files(command: Command) -> None:
@@ -71,6 +73,15 @@ def _check_files(command: Command) -> None:
         path = word.rpartition("=")[2].removeprefix("./").rstrip("/")
         if path.partition("/")[0] in _FOLDERS and "/" in path and not (ROOT / path).exists():
             raise Refused(f"{path} is not there")
+
+
+def _check_yaml(command: Command, desk: Desk) -> None:
+    """Refuse files of YAML that are nowhere, or are not what they have to be."""
+    for word in command.words[1:]:
+        name = word.rpartition("=")[2]
+        text = desk.text(name) if _YAML.fullmatch(name) else None
+        if text is not None:
+            documents.check_text(text)
 
 
 def _check_kubectl(command: Command, desk: Desk, shown: str | None) -> None:
