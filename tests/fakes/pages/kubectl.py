@@ -188,7 +188,7 @@ _VERBS: dict[str, tuple[Callable[[], Words], Callable[[argparse.Namespace], None
     "annotate": (_CHANGE, _check_objects),
     "apply": (_CHANGE, _unread),
     "create": (
-        _parser(*_CHANGING, "--from", "--from-literal", "--from-env-file", "--type"),
+        _parser(*_CHANGING, "--from", "--from-literal", "--from-env-file", "--from-file", "--type"),
         _unread,
     ),
     "delete": (_CHANGE, _check_objects),
