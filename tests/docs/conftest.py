@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from serving import serving
+from pages.desk import Served
+from serving import MODEL, serving
 from tiny_artifacts import export
 from tracedmodel_api import manifests
 
@@ -21,15 +22,14 @@ def tasks():
 
 @pytest.fixture(scope="session")
 def ask(tmp_path_factory):
-    """Return the address of a server of a model that a page names, started once a session: tiny, for the same task."""
+    """Return a server of a model that a page names: of a tiny one for the same task, started once a session."""
     with ExitStack() as stack:
 
         @cache
-        def address(model):
-            task = tasks().get(model, "FeatureExtraction")
+        def started(task):
             family = "marian" if task == "Translation" else "bert"
             artifact = export(tmp_path_factory.mktemp("artifact"), family, task)
             folder = tmp_path_factory.mktemp("serve")
-            return stack.enter_context(serving(artifact, folder, model_name=model)).url
+            return Served(stack.enter_context(serving(artifact, folder)).url, MODEL)
 
-        yield address
+        yield lambda model: started(tasks().get(model, "FeatureExtraction"))

@@ -83,6 +83,7 @@ CASES = {
     "a setting's value": ("json", '{"up_pods": 2}', "2", '"two"', "up_pods"),
     "a request": ("json", '{"instances": ["a text"]}', '"a text"', "1", "the server answers 400"),
     "a program in Python": ("python", "assert 1 + 1 == 2", "2", "3", "AssertionError"),
+    "a client in Python": ("python", "import httpx\nurl = 'http://localhost:8080/v1/models/minilm:predict'\nhttpx.post(url, json={'instances': ['a']}).raise_for_status()", "instances", "instance", "400"),
     "a variable": ("text", "TRACEDMODEL_OPERATOR_WORKERS=3", "WORKERS", "WORKER", "no such variable"),
     "an annotation": ("text", "tracedmodel.dev/requested-at", "-at", "", "no such version, label or annotation"),
     "an image": ("text", "ghcr.io/tracedmodel/server:1", "server", "sever", "no such image: sever"),

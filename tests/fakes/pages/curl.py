@@ -32,8 +32,8 @@ def check(command: Command, desk: Desk, shown: str | None) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if _SERVED.fullmatch(parts.hostname or ""):
             model = _MODEL.search(parts.path)
-            address = desk.ask(model[1] if model else _DEFAULT_MODEL)
-            text = _answered(f"{address}{parts.path}", told, desk)
+            served = desk.ask(model[1] if model else _DEFAULT_MODEL)
+            text = _answered(f"{served.address}{served.asked(parts.path)}", told, desk)
             _compare(text, shown)
 
 

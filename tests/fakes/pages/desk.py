@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from pages.blocks import ROOT, Block, Refused
 from pages.shell import Command, Shell, dialogue
@@ -15,20 +16,33 @@ from pages.shell import Command, Shell, dialogue
 _FILE = re.compile(r"[\w.-]+\.\w+")
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*")
 _OUTPUT = re.compile(r"-\w*o|--output")
+_MODEL = re.compile(r"/models/[\w.-]+")
+_LOCAL = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::\d+)?")
 _ELSEWHERE = ("http://", "https://", "oci://", "/")
 
 
-def no_server(_: str) -> str:
+class Served(NamedTuple):
+    """A server to ask: its address, and the name of its model there."""
+
+    address: str
+    name: str
+
+    def asked(self, text: str) -> str:
+        """Return a path or a program of a page as this server has to be asked."""
+        return _MODEL.sub(f"/models/{self.name}", _LOCAL.sub(self.address, text))
+
+
+def no_server(_: str) -> Served:
     """Refuse to be asked."""
     raise Refused("a request to a served model, where no server was started")
 
 
 @dataclass
 class Desk:
-    """``ask`` returns the address of a server of a model that a page names."""
+    """``ask`` returns a server of a model that a page names."""
 
     page: str
-    ask: Callable[[str], str] = no_server
+    ask: Callable[[str], Served] = no_server
     shell: Shell = field(default_factory=Shell)
     copies: dict[str, str] = field(default_factory=dict)
     """Names of folders and files that the page copies, and of what."""

@@ -15,8 +15,9 @@ _SECONDS = 60
 
 def check_request(document: dict[str, Any], desk: Desk) -> None:
     """Refuse a body that a server answers otherwise than with 200."""
-    address = desk.ask(_MODEL)
-    tail = f"v1/models/{_MODEL}:predict" if "instances" in document else f"v2/models/{_MODEL}/infer"
-    answer = httpx.post(f"{address}/{tail}", json=document, timeout=_SECONDS, trust_env=False)
+    served = desk.ask(_MODEL)
+    tail = "v1/models/NAME:predict" if "instances" in document else "v2/models/NAME/infer"
+    url = f"{served.address}/{served.asked(tail)}"
+    answer = httpx.post(url, json=document, timeout=_SECONDS, trust_env=False)
     if answer.status_code != httpx.codes.OK:
         raise Refused(f"the server answers {answer.status_code}: {answer.text.strip()}")
