@@ -21,6 +21,8 @@ INSTANCES = {
     "m5.large": {"cpu": 1.93, "memory": 6.7},
 }
 """What pods may ask for, in CPUs, GiB and NeuronCores: docs/inf1.md, and Karpenter's table of instance types."""
+_DISK = {"ephemeral-storage": 60}
+"""In GiB: of eksctl's 80 GB, where a node group names no size, the kubelet keeps a fifth for itself."""
 
 
 def documents(name):
@@ -66,8 +68,9 @@ class Node:
 
     def _suffices(self, spec):
         asked = [container["resources"]["requests"] for container in spec["containers"]]
+        there = INSTANCES[self.instance] | _DISK
         return all(
-            _amount(quantity) <= INSTANCES[self.instance].get(name, 0)
+            _amount(quantity) <= there.get(name, 0)
             for one in asked
             for name, quantity in one.items()
         )
