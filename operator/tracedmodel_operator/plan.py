@@ -31,7 +31,7 @@ from tracedmodel_operator.names import ChildKey
 from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.policies import answers, why_export
 from tracedmodel_operator.render.neuron import CORES_PER_CHIP
-from tracedmodel_operator.rollback import choose, doubted_pods
+from tracedmodel_operator.rollback import choose, doubted_pods, is_news
 from tracedmodel_operator.rollout import newest_first, roll_out
 from tracedmodel_operator.scaling import scale, why_not_to_zero
 from tracedmodel_operator.settings import Settings
@@ -73,6 +73,8 @@ class Plan:
     """The artifact that its servers could not prove."""
     doubt: Doubt | None = None
     """The server's failure that another node is asked about."""
+    next_at: datetime | None = None
+    """When to do what the status has to remember first."""
     problem: Problem | None = None
     replaces: bool = False
     """Whether running pods are replaced."""
@@ -81,6 +83,8 @@ class Plan:
 
     def again_at(self) -> datetime | None:
         """Return when to look again though nothing happened."""
+        if self.next_at:
+            return self.next_at
         if self.exporting and self.exporting.podless_at and not self.exporting.trouble:
             return self.exporting.podless_at
         held = self.exporting is not None and self.exporting.held
@@ -205,6 +209,7 @@ def _served(
         plan,
         rejected=choice.rejected,
         doubt=choice.doubt,
+        next_at=observation.now if is_news(choice.doubt, resource) else None,
         problem=plan.problem or choice.problem,
     )
     if choice.serving is None:

@@ -166,6 +166,12 @@ def _doubt(resource: TracedModel, observation: Observation, answer: Artifact) ->
     return Doubt(template=serving.template, pod=often[0].name, node=often[0].node)
 
 
+def is_news(doubt: Doubt | None, resource: TracedModel) -> bool:
+    """Tell whether a doubt is not on record yet: the next look deletes its pod."""
+    serving = resource.status.serving
+    return doubt is not None and (serving is None or doubt != serving.doubt)
+
+
 def doubted_pods(resource: TracedModel, observation: Observation) -> tuple[ChildKey, ...]:
     """Return the pod to delete, so that another is made, once its failure is on record."""
     serving = observation.serving

@@ -119,6 +119,14 @@ def test_a_failure_on_one_node_of_several_is_put_to_another_before_anything_is_g
     assert not is_rolled_back(world)
 
 
+def test_a_pod_that_is_doubted_goes_as_soon_as_the_doubt_is_on_record():
+    world = beside_an_old_server(ONCE)
+    world.server_pod(TWICE)
+    assert world.turn().again_at() == world.now
+    assert world.turn().again_at() is None
+    assert ("Pod", "server-node-1") in world.deleted
+
+
 @pytest.mark.parametrize("node", ["node-1", "node-2"])
 def test_an_artifact_is_given_up_when_the_server_made_instead_fails_too(node):
     world = beside_an_old_server(TWICE)
