@@ -153,11 +153,11 @@ def test_logs_that_are_not_there_are_told_beside_those_that_are(ready, capsys):
     ready.server.faults.next(
         Answer(400, "BadRequest", waits), when=lambda r: r.path.endswith("/log")
     )
-    assert ready.calls("logs", "minilm", "--serving", "--follow", "--previous") == 0
+    assert ready.calls("logs", "minilm", "--serving", "--previous") == 0
     out = capsys.readouterr().out
     assert f"{ready.pod('serving', 1)}: serves\n" in out
     assert "waiting to start: ContainerCreating" in out
-    assert ready.server.front.asked[-1].query == {"follow": "true", "previous": "true"}
+    assert ready.server.front.asked[-1].query == {"previous": "true"}
 
 
 def test_a_pod_that_wrote_nothing_says_what_keeps_it(person, capsys):
@@ -278,6 +278,53 @@ def test_a_wait_tells_every_change_and_what_the_export_writes(person):
         "  1x32: save 0.12 s",
     ]
     assert said[-1].startswith("minilm: Succeeded")
+
+
+def test_a_wait_reads_each_line_once(person):
+    operated = person.operated
+    operated.controllers.jobs = lambda _: Runs()
+    operated.apply()
+    operated.settle()
+    lines = [f"8x128: step {number}\n" for number in range(9)]
+    turns = [lambda n=n: person.says("export", "".join(lines[:n])) for n in (4, 4, 6, 9)]
+
+    _, said = waited(person, turns, seconds=8.0)
+    assert [line.strip() for line in said if line.startswith("  ")] == [
+        line.strip() for line in lines
+    ]
+    asked = [
+        request.query.get("sinceTime", "the beginning") for request in person.server.front.asked
+    ]
+    assert asked[:5] == [
+        "the beginning",
+        "2026-01-02T03:04:06.200000000Z",
+        "2026-01-02T03:04:06.200000000Z",
+        "2026-01-02T03:04:07.000000000Z",
+        "2026-01-02T03:04:08.200000000Z",
+    ]
+
+
+def test_a_wait_reads_what_ended_no_more(person):
+    operated = person.operated
+    operated.controllers.jobs = lambda _: ends(End.failed("StoreUnreachable"))
+    operated.apply()
+    operated.settle()
+    person.says("export", "1x32: trace 0.22 s\n")
+
+    def another_attempt():
+        operated.controllers.jobs = lambda _: Runs()
+        operated.persist()
+        person.says("export", "1x32: trace 0.21 s\n", number=1)
+
+    _, said = waited(person, [another_attempt], seconds=6.0)
+    assert [line for line in said if line.startswith("  ")] == [
+        "  1x32: trace 0.22 s",
+        "  1x32: trace 0.21 s",
+    ]
+    paths = [request.path for request in person.server.front.asked]
+    first, second = (f"/{person.pod('export', number)}/log" for number in (0, 1))
+    assert len([path for path in paths if path.endswith(first)]) == 1
+    assert len([path for path in paths if path.endswith(second)]) > 1
 
 
 def test_a_wait_goes_on_while_no_log_is_to_be_had(person):
@@ -472,7 +519,14 @@ def test_ctrl_c_is_no_traceback(ready, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "words", [["status", "--timeout", "soon"], ["logs", "a", "--tail", "-1"], ["nonsense"], []]
+    "words",
+    [
+        ["status", "--timeout", "soon"],
+        ["logs", "a", "--tail", "-1"],
+        ["logs", "a", "--follow", "--previous"],
+        ["nonsense"],
+        [],
+    ],
 )
 def test_a_wrong_call_ends_with_2_and_a_usage_as_kubectl_is_called(words, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-from itertools import cycle
-
-from rich.console import Console
-from rich.text import Text
 
 from tracedmodel_operator.cli import options
 from tracedmodel_operator.cli.cluster import Cluster, Object
 from tracedmodel_operator.cli.errors import CommandError
+from tracedmodel_operator.cli.following import Follower
+from tracedmodel_operator.cli.podlog import NO_LOG, Lines, by_age, doing, no_pod
 from tracedmodel_operator.errors import NotFound, Refused
 from tracedmodel_operator.names import EXPORT, SERVING
-from tracedmodel_operator.podstate import read_pod
 
 summary = "show the logs of a TracedModel's export and servers, by pod"
-
-_COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
-_NO_LOG = (400, 404)
-"""It waits to start or had no run before; or is gone."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +20,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_name(parser)
     parser.add_argument("--export", action="store_true", help="of exporters alone")
     parser.add_argument("--serving", action="store_true", help="of servers alone")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on as they write more")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help="go on as they write more, and with pods that start later, until Ctrl-C",
+    )
+    which.add_argument(
         "-p",
         "--previous",
         action="store_true",
@@ -51,65 +49,42 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the logs."""
     parts = {EXPORT: arguments.export, SERVING: arguments.serving}
     chosen = tuple(part for part, wanted in parts.items() if wanted) or (EXPORT, SERVING)
-    query = {"follow": "true"} if arguments.follow else {}
-    query |= {"previous": "true"} if arguments.previous else {}
+    query = {"previous": "true"} if arguments.previous else {}
     query |= {"tailLines": str(arguments.tail)} if arguments.tail is not None else {}
 
     async def work(cluster: Cluster) -> int:
         await cluster.resource(arguments.name)
+        lines = Lines(options.console())
+        if arguments.follow:
+            await Follower(cluster, lines, query).follow(arguments.name, chosen)
+            return 0
         pods = await cluster.pods(arguments.name, chosen)
         if not pods:
             raise CommandError(_none(arguments.name, chosen))
-        await _show(cluster, sorted(pods, key=_age), query)
+        for pod in sorted(pods, key=by_age):
+            await _show(cluster, lines, pod, query)
         return 0
 
     return options.execute(arguments, work)
 
 
 def _none(name: str, parts: tuple[str, ...]) -> str:
-    what = " or ".join({EXPORT: "export", SERVING: "serving"}[part] for part in parts)
     return (
-        f"{name} has no {what} pod, so there is no log: those of exports are removed an hour after their end; "
+        f"{no_pod(name, parts)}, so there is no log: those of exports are removed an hour after their end; "
         f"kubectl tracedmodel status {name} says what is known"
     )
 
 
-def _age(pod: Object) -> tuple[str, str]:
-    return pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]
-
-
-async def _show(cluster: Cluster, pods: list[Object], query: dict[str, str]) -> None:
-    """Show the pods' logs one after the other, or as lines come where they are followed."""
-    console = options.console()
-    coloured = zip(pods, cycle(_COLOURS), strict=False)
-    works = (_of_pod(cluster, console, pod, colour, query) for pod, colour in coloured)
-    if "follow" in query:
-        await asyncio.gather(*works)
-        return
-    for work in works:
-        await work
-
-
-async def _of_pod(
-    cluster: Cluster, console: Console, pod: Object, colour: str, query: dict[str, str]
-) -> None:
+async def _show(cluster: Cluster, lines: Lines, pod: Object, query: dict[str, str]) -> None:
     name, silent = pod["metadata"]["name"], True
     try:
         async for line in cluster.log(name, **query):
-            console.print(Text(f"{name}: ", style=colour).append(line, "not bold default"))
+            lines.write(name, line)
             silent = False
     except (Refused, NotFound) as error:
-        if error.status not in _NO_LOG:
+        if error.status not in NO_LOG:
             raise
-        console.print(Text(f"{name}: no log: {error}", style="dim"))
+        lines.remark(name, f"no log: {error}")
         return
     if silent:
-        console.print(Text(f"{name}: wrote nothing: {_doing(pod)}", style="dim"))
-
-
-def _doing(pod: Object) -> str:
-    """Say what a pod does that wrote nothing, or what keeps it."""
-    trouble = read_pod(pod).trouble
-    if trouble:
-        return f"{trouble.reason}: {trouble.message}"
-    return f"it is {(pod.get('status') or {}).get('phase', 'Pending')}"
+        lines.remark(name, f"wrote nothing: {doing(pod)}")

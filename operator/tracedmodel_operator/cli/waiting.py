@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from tracedmodel_operator.cli.cluster import Cluster
+from tracedmodel_operator.cli.podlog import PodLog, has_ended
 from tracedmodel_operator.cli.progress import FAILED, Progress, progress
 from tracedmodel_operator.errors import ApiError, Unavailable
 from tracedmodel_operator.names import EXPORT
@@ -91,17 +92,23 @@ class _Steps:
     def __init__(self, cluster: Cluster, name: str) -> None:
         self._cluster = cluster
         self._name = name
-        self._told: dict[str, int] = {}
+        self._logs: dict[str, PodLog] = {}
+        self._read: set[str] = set()
+        """Pods that had ended when their logs were read: there is nothing more to come."""
 
     async def new(self) -> list[str]:
         """Return the new lines; none where no log is to be had yet."""
-        found = []
+        found: list[str] = []
         try:
             for pod in await self._cluster.pods(self._name, (EXPORT,)):
                 name = pod["metadata"]["name"]
-                lines = [line async for line in self._cluster.log(name)]
-                found += lines[self._told.get(name, 0) :]
-                self._told[name] = len(lines)
+                if name in self._read:
+                    continue
+                log = self._logs.setdefault(name, PodLog(self._cluster, name))
+                async for line in log.new():
+                    found.append(line)  # noqa: PERF401  # what came before an error counts
+                if has_ended(pod):
+                    self._read.add(name)
         except ApiError:
             return found
         return found

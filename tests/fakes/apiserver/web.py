@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from apiserver import podlogs
 from apiserver.cluster import SYSTEM, FakeCluster
 from apiserver.failures import Failure, bad_request
 from apiserver.faults import Answer, Faults, Lost, Slow
@@ -61,11 +62,13 @@ class Front:
             return _written(answer(fault))
         if isinstance(fault, Slow):
             await asyncio.sleep(fault.seconds)
-        if request.path in self.texts:
-            self.asked.append(request)
-            return web.Response(text=self.texts[request.path])
         if isinstance(fault, Lost) and not fault.carried_out:
             return _hang_up(received)
+        if request.path in self.texts:
+            self.asked.append(request)
+            text = self.texts[request.path]
+            log = request.path.endswith("/log")
+            return web.Response(text=podlogs.answer(text, request.query) if log else text)
         if request.method == "GET" and request.query.get("watch") in ("true", "1"):
             return await self.streams.serve(received, request, user, fault)
         response = self._carried_out(request, user)
