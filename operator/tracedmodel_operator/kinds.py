@@ -21,12 +21,16 @@ class Kind:
         """Return what objects of the kind carry as apiVersion."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def root(self) -> str:
+        """Return the path at which an API server says which kinds the group and version have."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """Return the path of one object, of all in a namespace, or of all there are."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         within = f"/namespaces/{namespace}" if namespace else ""
         below = "".join(f"/{part}" for part in (name, subresource) if part)
-        return f"{root}{within}/{self.plural}{below}"
+        return f"{self.root}{within}/{self.plural}{below}"
 
 
 TRACED_MODEL = Kind(KIND, GROUP, VERSION, PLURAL)
@@ -46,6 +50,8 @@ REVIEW = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubj
 
 CHILDREN = (JOB, POD, DEPLOYMENT, CONFIG_MAP, SERVICE, DISRUPTION_BUDGET, AUTOSCALER)
 """What belongs to a TracedModel, pods by way of a Job or a Deployment."""
+AUTOSCALERS = (AUTOSCALER, SCALED_OBJECT)
+"""What decides on the replicas by load."""
 WATCHED = (TRACED_MODEL, *CHILDREN)
 BY_NAME = {kind.name: kind for kind in (*WATCHED, SCALED_OBJECT, LEASE, EVENT)}
 

@@ -9,7 +9,7 @@ from typing import Any
 from tracedmodel_api.types import Autoscaling, TracedModel
 from tracedmodel_operator import names
 from tracedmodel_operator.drift import drifted, stamped
-from tracedmodel_operator.kinds import AUTOSCALER, SCALED_OBJECT
+from tracedmodel_operator.kinds import AUTOSCALER, AUTOSCALERS, SCALED_OBJECT
 from tracedmodel_operator.names import ChildKey
 from tracedmodel_operator.observe import Observation
 from tracedmodel_operator.render.autoscaler import render_autoscaler
@@ -17,7 +17,7 @@ from tracedmodel_operator.render.scaled_object import render_scaled_object
 from tracedmodel_operator.settings import Settings
 
 Child = Mapping[str, Any]
-_AUTOSCALERS = (AUTOSCALER.name, SCALED_OBJECT.name)
+_AUTOSCALERS = tuple(kind.name for kind in AUTOSCALERS)
 
 
 @dataclass(frozen=True)

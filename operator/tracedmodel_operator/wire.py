@@ -99,6 +99,14 @@ class Kube:
         """Return all that :meth:`pages` does at once, where they are few."""
         return [i async for page in self.pages(kind, namespace, selector) for i in page.items]
 
+    async def knows(self, kind: Kind) -> bool:
+        """Tell whether the cluster has a kind; everybody who is let in may ask, as a rule."""
+        try:
+            answer = await self._answer(Request("GET", kind.root))
+        except NotFound:
+            return False
+        return any(one["name"] == kind.plural for one in answer.get("resources") or ())
+
     async def create(self, kind: Kind, item: Object) -> dict[str, Any]:
         """Create an object; raises AlreadyExists where the name is taken, by whomever."""
         path = kind.path(item["metadata"].get("namespace"))

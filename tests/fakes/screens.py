@@ -9,7 +9,8 @@ from typing import Any
 from rich.text import Text
 
 import pods
-from resources import World, failed, report, row
+from apiserver.autoscalers import hpa_of
+from resources import SETTINGS, World, failed, report, row
 from states import (
     NO_NODE,
     OTHER,
@@ -57,6 +58,69 @@ def inf1() -> World:
     return world
 
 
+def by_keda(**status: Any) -> World:
+    """A model that KEDA scales; ``status`` is what it says of its ScaledObject."""
+    settings = SETTINGS.with_(autoscaling="KEDA")
+    scaling = {"minReplicas": 1, "maxReplicas": 9}
+    world = finished(launched(settings, serving={"autoscaling": scaling}), report())
+    world.serve()
+    world.settle()
+    scaled = world.objects["ScaledObject", world.resource.metadata.name]
+    scaled["metadata"]["uid"] = "u-2"
+    scaled["status"] = status
+    autoscaler = hpa_of(scaled)
+    autoscaler["metadata"]["creationTimestamp"] = scaled["metadata"]["creationTimestamp"]
+    world.objects["HorizontalPodAutoscaler", autoscaler["metadata"]["name"]] = autoscaler
+    return world
+
+
+def of_keda(kind: str, status: str, reason: str, message: str) -> dict[str, str]:
+    """Return a condition as KEDA writes it: without a time."""
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+KEDA_READY = of_keda(
+    "Ready",
+    "True",
+    "ScaledObjectReady",
+    "ScaledObject is defined correctly and is ready for scaling",
+)
+KEDA_ACTIVE = of_keda(
+    "Active", "True", "ScalerActive", "Scaling is performed because triggers are active"
+)
+KEDA_IDLE = of_keda(
+    "Active", "False", "ScalerNotActive", "Scaling is not performed because triggers are not active"
+)
+KEDA_PAUSED = of_keda("Paused", "True", "ScaledObjectPaused", "ScaledObject is paused")
+KEDA_FAILS = of_keda(
+    "Ready", "False", "TriggerError", "Triggers defined in ScaledObject are not working correctly"
+)
+
+
+def by_keda_that_works() -> World:
+    """KEDA knows the load."""
+    world = by_keda(conditions=[KEDA_READY, KEDA_ACTIVE])
+    made = world.objects["HorizontalPodAutoscaler", "keda-hpa-minilm"]
+    made["status"] = {"desiredReplicas": 1}
+    return world
+
+
+def by_keda_without_prometheus() -> World:
+    """KEDA is told nothing."""
+    health = {"s0-prometheus": {"numberOfFailures": 7, "status": "Failing"}}
+    world = by_keda(conditions=[KEDA_FAILS, KEDA_IDLE], health=health)
+    told = {
+        "type": "ScalingActive",
+        "status": "False",
+        "reason": "FailedGetExternalMetric",
+        "message": "the HPA was unable to compute the replica count",
+        "lastTransitionTime": "2026-01-02T03:05:05Z",
+    }
+    made = world.objects["HorizontalPodAutoscaler", "keda-hpa-minilm"]
+    made["status"] = {"conditions": [told]}
+    return world
+
+
 def in_a_namespace_of_many() -> list[dict[str, Any]]:
     """Resources in several states, as a list has them."""
     worlds = {"good": ready(), "busy": exporting(), "bad": ended(failed("NotFinite"))}
@@ -82,4 +146,6 @@ SCREENS: dict[str, Callable[[], Snapshot]] = {
     "suspended": lambda: snapshot(edited(edited(ready(), SUSPEND), OTHER)),
     "changed": lambda: snapshot(changed_but_unseen()),
     "inf1": lambda: snapshot(inf1()),
+    "keda": lambda: snapshot(by_keda_that_works()),
+    "keda-failing": lambda: snapshot(by_keda_without_prometheus()),
 }

@@ -9,7 +9,18 @@ import pytest
 
 import pods
 from resources import NOW, World
-from screens import SCREENS, in_a_namespace_of_many, snapshot, text_of
+from screens import (
+    KEDA_ACTIVE,
+    KEDA_IDLE,
+    KEDA_PAUSED,
+    KEDA_READY,
+    SCREENS,
+    by_keda,
+    in_a_namespace_of_many,
+    of_keda,
+    snapshot,
+    text_of,
+)
 from states import (
     PULLING,
     deleting,
@@ -192,6 +203,34 @@ def test_an_autoscaler_of_something_else_is_not_shown():
     other = autoscaler()
     other["spec"]["scaleTargetRef"]["name"] = "other"
     assert "Horizontal" not in text_of(overview(snapshot(ready(), other)))
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "why"),
+    [
+        ({}, "NotSeen", "KEDA has not looked at it yet: does it run?"),
+        ({"conditions": [KEDA_READY, KEDA_IDLE]}, "Idle", "1 to 9 replicas; no trigger is active"),
+        ({"conditions": [KEDA_READY, KEDA_ACTIVE, KEDA_PAUSED]}, "Paused", "ScaledObjectPaused: ScaledObject is paused"),
+        ({"conditions": [KEDA_READY, KEDA_ACTIVE]}, "Scales", "1 to 9 replicas"),
+        (
+            {"conditions": [of_keda("Ready", "Unknown", "PartialTriggerError", "Some triggers do not work")],
+             "health": {"s0": {"status": "Happy"}, "s1": {"status": "Failing", "numberOfFailures": 2}}},
+            "Hindered", "PartialTriggerError: Some triggers do not work; s1 failed 2 times in a row",
+        ),
+    ],
+)  # fmt: skip
+def test_a_scaled_object_is_shown_as_keda_tells_of_it(status, state, why):
+    node = chain(snapshot(by_keda(**status))).children[-1]
+    assert (node.kind, node.state, node.why) == ("ScaledObject", state, why)
+    assert [child.name for child in node.children] == ["keda-hpa-minilm"]
+
+
+def test_a_scaled_object_that_is_being_deleted_says_who_holds_it():
+    world = by_keda(conditions=[KEDA_READY])
+    leaving = {"deletionTimestamp": "2026-01-02T03:05:05Z"}
+    world.objects["ScaledObject", "minilm"]["metadata"] |= leaving
+    shown = text_of(overview(snapshot(world)))
+    assert re.search(r"ScaledObject/minilm +Ending +4m +KEDA has to let it go", shown)
 
 
 def test_a_budget_says_whether_a_node_may_be_drained():

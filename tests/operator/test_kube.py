@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,14 @@ from tracedmodel_operator.errors import (
     Refused,
     Unavailable,
 )
-from tracedmodel_operator.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, LEASE, TRACED_MODEL
+from tracedmodel_operator.kinds import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    LEASE,
+    SCALED_OBJECT,
+    TRACED_MODEL,
+)
 from tracedmodel_operator.kube import PAGE, Kube
 from tracedmodel_operator.names import MANAGER
 
@@ -221,3 +229,11 @@ def test_who_is_throttled_hears_how_long_to_wait(kube, faults):
     with pytest.raises(Unavailable) as refused:
         run(kube.get(CONFIG_MAP, SPACE, "a"))
     assert refused.value.retry_after == 1.0
+
+
+def test_a_cluster_tells_which_kinds_it_knows(cluster):
+    kube = Kube(InProcess(cluster))
+    assert asyncio.run(kube.knows(SCALED_OBJECT))
+    assert not asyncio.run(kube.knows(replace(SCALED_OBJECT, plural="scaledthings")))
+    cluster.missing_groups.add("keda.sh")
+    assert not asyncio.run(kube.knows(SCALED_OBJECT))

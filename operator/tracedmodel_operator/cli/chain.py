@@ -7,8 +7,9 @@ from typing import Any
 
 from tracedmodel_api import conditions as c
 from tracedmodel_api.words import counted
-from tracedmodel_operator.cli.links import autoscalers, budgets, exports, services
+from tracedmodel_operator.cli.links import budgets, exports, services
 from tracedmodel_operator.cli.pods import replica_sets
+from tracedmodel_operator.cli.scalers import autoscalers
 from tracedmodel_operator.cli.shelf import Kept, kept
 from tracedmodel_operator.cli.snapshot import Snapshot
 from tracedmodel_operator.cli.text import BAD, BUSY, FAINT, GOOD

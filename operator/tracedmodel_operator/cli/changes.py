@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.text import Text
 
+from tracedmodel_api import conditions as c
 from tracedmodel_api.buckets import Bucket
 from tracedmodel_api.types import Strategy, TracedModel
 from tracedmodel_api.words import counted
+from tracedmodel_operator.cli.deciders import Deciding
 from tracedmodel_operator.cli.foresight import Foresight
-from tracedmodel_operator.cli.text import BAD, BUSY, GOOD, columns
+from tracedmodel_operator.cli.text import BAD, BUSY, FAINT, GOOD, columns
+from tracedmodel_operator.exports import Problem
+from tracedmodel_operator.names import ChildKey
 from tracedmodel_operator.podstate import Pod
 
 Object = Mapping[str, Any]
@@ -64,20 +68,23 @@ def _follows(wanted: TracedModel, seen: Foresight) -> Iterator[tuple[str, str, s
     if ended:
         yield "ends", f"the export that runs: Job/{', Job/'.join(ended)}", BUSY
     yield from _rollout(wanted, seen)
-    if seen.scaled:
-        now, then = seen.scaled
-        yield "scale", f"from {now} to {then} replicas", BUSY
+    yield from _scaling(wanted, seen.deciding)
     if seen.plan.rejected and seen.plan.artifact:
         yield "rejected", f"{seen.plan.rejected.reason}: {seen.plan.rejected.message}", BAD
-    left = _left_alone(wanted, seen)
-    if left:
-        yield "left alone", ", ".join(left), ""
+    elif seen.problem and (seen.plan.artifact or not seen.plan.problem):
+        yield "stalled", _told(seen.problem), BAD
+    if seen.left:
+        yield "left alone", _keys(seen.left), ""
+    for sentence in seen.assumed:
+        yield "assumed", sentence, FAINT
+    if seen.unread:
+        yield "not read", seen.unread, FAINT
 
 
 def _export(wanted: TracedModel, seen: Foresight) -> Iterator[tuple[str, str, str]]:
     plan, why = seen.plan, seen.why
     if plan.problem and not plan.artifact:
-        yield "export", f"no: {plan.problem.reason}: {plan.problem.message}", BAD
+        yield "export", f"no: {_told(plan.problem)}", BAD
     elif why is None:
         digest = plan.artifact.digest[:12] if plan.artifact else ""
         yield "export", f"none: artifact {digest} answers", GOOD
@@ -97,6 +104,10 @@ def _export(wanted: TracedModel, seen: Foresight) -> Iterator[tuple[str, str, st
         )
 
 
+def _told(problem: Problem) -> str:
+    return f"{problem.reason}: {problem.message}"
+
+
 def _rollout(wanted: TracedModel, seen: Foresight) -> Iterator[tuple[str, str, str]]:
     serving = wanted.spec.serving
     how = (
@@ -109,19 +120,39 @@ def _rollout(wanted: TracedModel, seen: Foresight) -> Iterator[tuple[str, str, s
     if seen.later:
         yield "then", f"with the new artifact, {how}: replaces {_pods(seen.later)}", BUSY
     elif seen.why and not seen.plan.problem and not wanted.spec.suspend:
-        yield "then", f"starts {counted(serving.replicas, 'serving pod')} with the artifact", BUSY
+        count = counted(seen.deciding.then, "serving pod")
+        yield "then", f"starts {count} with the artifact", BUSY
     elif not (seen.replaced or seen.plan.held or seen.plan.problem):
         yield "roll out", "none: no serving pod is replaced", GOOD
 
 
-def _left_alone(wanted: TracedModel, seen: Foresight) -> list[str]:
-    """Return the serving children that stay as they are at once."""
-    plan = seen.plan
-    if plan.serving is None:
-        return []
-    touched = {child["kind"] for child in (*plan.create, *plan.apply)}
-    kinds = ("Deployment", "Service", "PodDisruptionBudget")
-    return [f"{kind}/{wanted.metadata.name}" for kind in kinds if kind not in touched]
+def _scaling(wanted: TracedModel, deciding: Deciding) -> Iterator[tuple[str, str, str]]:
+    """Say what decides on the replicas, where that changes, and how many there are then."""
+    if deciding.waits:
+        yield "waits", f"{c.AUTOSCALER_CHANGING}: {deciding.waits}", BAD
+    elif deciding.created or deciding.deleted:
+        yield "decides", _decides(wanted, deciding), BUSY
+    for what, keys in (
+        ("deletes", deciding.deleted),
+        ("creates", deciding.created),
+        ("changes", deciding.changed),
+    ):
+        if keys:
+            yield what, _keys(keys), BUSY
+    if deciding.is_scaled():
+        yield "scale", f"from {deciding.now} to {deciding.then} replicas", BUSY
+
+
+def _decides(wanted: TracedModel, deciding: Deciding) -> str:
+    serving = wanted.spec.serving
+    if serving.autoscaling is None or deciding.by is None:
+        return f"spec.serving.replicas: {serving.replicas}"
+    least, most = serving.autoscaling.min_replicas, serving.autoscaling.max_replicas
+    return f"the load, from {least} to {most} replicas: {_keys([deciding.by])}"
+
+
+def _keys(keys: Iterable[ChildKey]) -> str:
+    return ", ".join(f"{kind}/{name}" for kind, name in keys)
 
 
 def _names(buckets: tuple[Bucket, ...]) -> str:
@@ -134,6 +165,7 @@ def _pods(pods: tuple[Pod, ...]) -> str:
 
 def document(live: Object | None, after: Object, seen: Foresight) -> dict[str, Any]:
     """Return the same as JSON."""
+    plan, deciding = seen.plan, seen.deciding
     return {
         "name": after["metadata"]["name"],
         "fields": [*fields(live["spec"], after["spec"])] if live else None,
@@ -142,9 +174,15 @@ def document(live: Object | None, after: Object, seen: Foresight) -> dict[str, A
         "notTraced": [*map(str, seen.there)],
         "replacedAtOnce": [pod.name for pod in seen.replaced],
         "replacedAfterExport": [pod.name for pod in seen.later],
-        "replicas": list(seen.scaled) if seen.scaled else None,
-        "held": seen.plan.held or None,
-        "problem": f"{seen.plan.problem.reason}: {seen.plan.problem.message}"
-        if seen.plan.problem
-        else None,
+        "replicas": [deciding.now, deciding.then] if deciding.is_scaled() else None,
+        "autoscaler": _keys([deciding.by]) if deciding.by else None,
+        "created": [_keys([key]) for key in deciding.created],
+        "changed": [_keys([key]) for key in deciding.changed],
+        "deleted": [_keys([key]) for key in deciding.deleted],
+        "waits": deciding.waits or None,
+        "held": plan.held or None,
+        "problem": _told(seen.problem) if seen.problem else None,
+        "leftAlone": [_keys([key]) for key in seen.left],
+        "assumed": [*seen.assumed],
+        "notRead": seen.unread or None,
     }

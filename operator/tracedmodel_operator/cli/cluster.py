@@ -8,10 +8,19 @@ from datetime import datetime, timezone
 from typing import Any
 
 from tracedmodel_api.types import REQUESTED_AT
+from tracedmodel_operator.cli.engine import Sight
 from tracedmodel_operator.cli.errors import CommandError, no_definition, no_such, sentence
 from tracedmodel_operator.cli.snapshot import Snapshot
 from tracedmodel_operator.errors import ApiError, NotFound, Refused
-from tracedmodel_operator.kinds import AUTOSCALER, CHILDREN, POD, REPLICA_SET, TRACED_MODEL, Kind
+from tracedmodel_operator.kinds import (
+    AUTOSCALER,
+    CHILDREN,
+    POD,
+    REPLICA_SET,
+    SCALED_OBJECT,
+    TRACED_MODEL,
+    Kind,
+)
 from tracedmodel_operator.kube import ClientTransport, Kube, Request
 from tracedmodel_operator.names import COMPONENT, MODEL
 
@@ -68,17 +77,42 @@ class Cluster:
         """Return a resource with all that belongs to it; what may not be read is named instead."""
         name = item["metadata"]["name"]
         kinds = (*CHILDREN, REPLICA_SET)
-        found = await asyncio.gather(*(self._readable(kind, name) for kind in kinds))
-        objects = [child for children, _ in found for child in children]
-        unread = tuple(told for _, told in found if told)
-        return Snapshot.of(item, objects, datetime.now(timezone.utc), unread)
+        (scaled, sight), found = await asyncio.gather(
+            self._scaled_objects(),
+            asyncio.gather(*(self._readable(kind, name) for kind in kinds)),
+        )
+        objects = [*scaled, *(child for children, _ in found for child in children)]
+        unread = tuple(told for told in (*(told for _, told in found), sight.unread) if told)
+        sight = Sight.of(objects, knows_keda=sight.knows_keda, unread=sight.unread)
+        return Snapshot.of(item, objects, datetime.now(timezone.utc), unread, sight)
 
     async def _readable(self, kind: Kind, name: str) -> tuple[list[Object], str]:
         selector = "" if kind is AUTOSCALER else f"{MODEL}={name}"
         try:
             return await self._list(kind, self.namespace, selector), ""
         except (Refused, NotFound) as error:
-            return [], f"{kind.plural}: {sentence(error, self.server)}"
+            return [], self._unread(kind, error)
+
+    def _unread(self, kind: Kind, error: ApiError) -> str:
+        return f"{kind.plural}: {sentence(error, self.server)}"
+
+    async def _scaled_objects(self) -> tuple[list[Object], Sight]:
+        """Return the namespace's ScaledObjects; most clusters know no such kind, and that is no fault."""
+        try:
+            return await self._list(SCALED_OBJECT, self.namespace), Sight()
+        except NotFound:
+            return [], Sight(knows_keda=False)
+        except Refused as error:
+            # Who may not read a kind is refused before anybody looks whether there is one.
+            known = await self._may_know(SCALED_OBJECT)
+            told = self._unread(SCALED_OBJECT, error) if known else ""
+            return [], Sight(knows_keda=known, unread=told)
+
+    async def _may_know(self, kind: Kind) -> bool:
+        try:
+            return await self._kube.knows(kind)
+        except Refused:
+            return True
 
     async def pods(self, name: str, components: tuple[str, ...]) -> list[Object]:
         """Return the pods of a resource's exports or servers."""

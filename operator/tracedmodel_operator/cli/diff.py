@@ -12,7 +12,7 @@ from tracedmodel_operator.cli import options
 from tracedmodel_operator.cli.changes import changes, document
 from tracedmodel_operator.cli.cluster import Cluster, Object
 from tracedmodel_operator.cli.errors import CommandError
-from tracedmodel_operator.cli.foresight import Foresight, foresee, settings_of
+from tracedmodel_operator.cli.foresight import Foresight, foresee
 from tracedmodel_operator.cli.rehearsal import rehearsal
 from tracedmodel_operator.errors import ApiError
 from tracedmodel_operator.reconcile import read
@@ -92,13 +92,12 @@ async def _foresight(
     cluster: Cluster, live: Object | None, after: Object, settings: Settings
 ) -> Foresight:
     snapshot = await cluster.snapshot(live or after)
-    if snapshot.unread:
-        raise CommandError(f"what follows cannot be told: {'; '.join(snapshot.unread)}")
+    unread = [told for told in snapshot.unread if told != snapshot.sight.unread]
+    if unread:
+        raise CommandError(f"what follows cannot be told: {'; '.join(unread)}")
     before = snapshot.resource if live else None
     if live and before is None:
         raise CommandError(
             f"{snapshot.name}: its spec in the cluster is not understood by this version"
         )
-    observation = snapshot.observation
-    wanted = read(after)
-    return foresee(before, wanted, observation, settings_of(wanted, observation, settings))
+    return foresee(before, read(after), snapshot.observation, settings, snapshot.sight)

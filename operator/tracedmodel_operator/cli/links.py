@@ -1,9 +1,8 @@
-"""The links of the chain beside the Deployment: exports, Service, disruption budget, autoscalers. Pure."""
+"""The links of the chain beside the Deployment: exports, Service, disruption budget. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tracedmodel_operator.cli.pods import export_pods
 from tracedmodel_operator.cli.snapshot import Snapshot
@@ -11,8 +10,6 @@ from tracedmodel_operator.cli.text import BAD, BUSY, FAINT, GOOD
 from tracedmodel_operator.cli.tree import Node
 from tracedmodel_operator.jobs import ExportJob, JobState
 from tracedmodel_operator.moments import spell
-
-Object = Mapping[str, Any]
 
 
 def exports(snapshot: Snapshot) -> Iterator[Node]:
@@ -66,29 +63,3 @@ def budgets(snapshot: Snapshot) -> Iterator[Node]:
         why = "" if allowed is None else drains
         since = metadata.get("creationTimestamp")
         yield Node("PodDisruptionBudget", metadata["name"], state, FAINT, since, why)
-
-
-def autoscalers(snapshot: Snapshot) -> Iterator[Node]:
-    """Return what scales the servers."""
-    for item in snapshot.of_kind("HorizontalPodAutoscaler"):
-        metadata, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-        wants = status.get("desiredReplicas", "-")
-        told = [one for one in status.get("conditions") or () if _hinders(one)]
-        why = (
-            f"{told[0]['reason']}: {told[0].get('message', '')}"
-            if told
-            else "wants {} of {} to {}".format(
-                wants, spec.get("minReplicas", 1), spec["maxReplicas"]
-            )
-        )
-        state, tone = ("Hindered", BAD) if told else ("Scales", GOOD)
-        since = told[0].get("lastTransitionTime") if told else metadata.get("creationTimestamp")
-        yield Node("HorizontalPodAutoscaler", metadata["name"], state, tone, since, why)
-
-
-def _hinders(condition: Object) -> bool:
-    telling = condition["type"] in ("AbleToScale", "ScalingActive")
-    # With no replica wanted, an autoscaler is off by its own design.
-    return bool(
-        telling and condition["status"] == "False" and condition.get("reason") != "ScalingDisabled"
-    )

@@ -11,12 +11,14 @@ from typing import Any
 from tracedmodel_api.manifests import InvalidManifest
 from tracedmodel_api.status import Condition, Status
 from tracedmodel_api.types import TracedModel
-from tracedmodel_operator.kinds import AUTOSCALER, CHILDREN, POD, TRACED_MODEL
+from tracedmodel_operator.cli.engine import UNSEEN, Sight
+from tracedmodel_operator.kinds import AUTOSCALERS, CHILDREN, DEPLOYMENT, POD, TRACED_MODEL
 from tracedmodel_operator.observe import Observation, observe
-from tracedmodel_operator.ownership import Owner, owner_of
+from tracedmodel_operator.ownership import Owner, belongs, owner_of
 from tracedmodel_operator.reconcile import read, read_status
 
 Object = Mapping[str, Any]
+_SCALING = {kind.name for kind in AUTOSCALERS}
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,19 @@ class Snapshot:
     objects: tuple[Object, ...]
     now: datetime
     unread: tuple[str, ...] = ()
+    sight: Sight = UNSEEN
 
     @classmethod
     def of(
-        cls, item: Object, objects: Iterable[Object], now: datetime, unread: tuple[str, ...] = ()
+        cls,
+        item: Object,
+        objects: Iterable[Object],
+        now: datetime,
+        unread: tuple[str, ...] = (),
+        sight: Sight = UNSEEN,
     ) -> Snapshot:
         """Keep of the objects what belongs to the resource."""
-        whole = cls(item, (), now, unread)
+        whole = cls(item, (), now, unread, sight)
         return replace(whole, objects=tuple(o for o in objects if whole._belongs(o)))
 
     @property
@@ -62,7 +70,7 @@ class Snapshot:
     @cached_property
     def observation(self) -> Observation:
         """Return the children as the operator understands them."""
-        return observe(self.objects, self.now)
+        return observe((o for o in self.objects if self._is_known(o)), self.now)
 
     def of_kind(self, kind: str) -> list[Object]:
         """Return the objects of a kind, the oldest first."""
@@ -76,11 +84,17 @@ class Snapshot:
         """Tell whether the status speaks of the newest spec."""
         return is_seen(self.item)
 
+    def _is_known(self, item: Object) -> bool:
+        """Tell whether the operator knows an object: autoscalers that others made are their business."""
+        return item["kind"] not in _SCALING or not self.resource or belongs(item, self.resource)
+
     def _belongs(self, item: Object) -> bool:
-        if item["kind"] == AUTOSCALER.name:
+        if item["kind"] in _SCALING:
             target = item["spec"].get("scaleTargetRef") or {}
-            scaled = ("Deployment", TRACED_MODEL.name)
-            return target.get("name") == self.name and target.get("kind") in scaled
+            scaled = (DEPLOYMENT.name, TRACED_MODEL.name)
+            # KEDA's default is a Deployment.
+            kind = target.get("kind", DEPLOYMENT.name)
+            return target.get("name") == self.name and kind in scaled
         # A ReplicaSet is the Deployment's and a pod a Job's or a ReplicaSet's: their label says whose.
         owned = item["kind"] in {kind.name for kind in CHILDREN if kind is not POD}
         if not owned or self.resource is None:

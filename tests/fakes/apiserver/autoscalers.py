@@ -66,7 +66,7 @@ class Scalers:
         if FINALIZER not in finalizers:
             yield _merge(SCALED_OBJECT, item, {"metadata": {"finalizers": [FINALIZER]}})
         if (namespace, f"keda-hpa-{name}") not in autoscalers:
-            yield Request("POST", AUTOSCALER.path(namespace), _BY, _hpa_of(item))
+            yield Request("POST", AUTOSCALER.path(namespace), _BY, hpa_of(item))
         deployment = deployments.get((namespace, item["spec"]["scaleTargetRef"]["name"]))
         if deployment is not None:
             least, replicas = item["spec"]["minReplicaCount"], deployment["spec"]["replicas"]
@@ -74,7 +74,7 @@ class Scalers:
             yield from _scale(deployment, 0 if idle else max(replicas, least, 1))
 
 
-def _hpa_of(item: Object) -> Object:
+def hpa_of(item: Object) -> Object:
     """Return the autoscaler that KEDA makes, with the ScaledObject's own labels over KEDA's."""
     metadata, spec = item["metadata"], item["spec"]
     owner = {
