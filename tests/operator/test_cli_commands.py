@@ -4,6 +4,7 @@ import asyncio
 import io
 import itertools
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -397,6 +398,16 @@ def test_diff_does_not_guess_at_what_it_may_not_read(ready, tmp_path, capsys):
     assert "what follows cannot be told: pods: you may not" in capsys.readouterr().err
 
 
+def test_diff_of_what_this_version_does_not_understand_says_so(ready, tmp_path, capsys):
+    file = manifest(tmp_path)
+    stored = ready.operated.cluster.get(TRACED_MODEL, "search", "minilm")
+    newer = {**stored, "spec": {**stored["spec"], "target": "Inf9"}}
+    ready.operated.cluster.database.write(TRACED_MODEL, "search/minilm", newer)
+    assert ready.calls("diff", file) == 1
+    told = "minilm: its spec in the cluster is not understood by this version\n"
+    assert capsys.readouterr().err == told
+
+
 def test_diff_needs_a_namespace_that_is_there(person, tmp_path, capsys):
     assert person.calls("diff", manifest(tmp_path, namespace="nowhere")) == 1
     assert "is there a namespace nowhere?" in capsys.readouterr().err
@@ -508,6 +519,26 @@ def test_settings_that_are_wrong_are_named(person, tmp_path, monkeypatch, capsys
     monkeypatch.setenv("TRACEDMODEL_OPERATOR_WORKERS", "many")
     assert person.calls("diff", manifest(tmp_path)) == 10
     assert "InvalidRequest: $TRACEDMODEL_OPERATOR_WORKERS" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_ends_it_without_a_traceback(ready, tmp_path, monkeypatch):
+    def full(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(options, "write", full)
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        assert ready.calls("status", "-o", "json") == 1
+        out.write("what is still to be written goes nowhere")
+    assert (tmp_path / "out").read_text() == ""
+
+
+def test_it_is_a_module_too(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["kubectl-tracedmodel", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("tracedmodel_operator.cli", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("kubectl-tracedmodel ")
 
 
 def test_ctrl_c_is_no_traceback(ready, monkeypatch):
