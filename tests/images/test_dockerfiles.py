@@ -1,6 +1,7 @@
 """What the images promise, as far as it stands in their Dockerfiles: no engine builds them here."""
 
 import fnmatch
+import py_compile
 import re
 import shlex
 import subprocess
@@ -218,6 +219,18 @@ def test_tries_its_command_before_it_is_an_image(name):
     last = lineage(name)[0]
     assert last.commands()[-1] == " ".join([*last.entrypoint(), "--help"])
     assert "pip check" in last.commands()
+
+
+@each_file
+def test_a_copy_that_changes_the_times_of_files_costs_no_start_any_bytecode(
+    name, tmp_path, monkeypatch
+):
+    (build,) = (stage for stage in stages(name) if stage.name == "build")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", build.environment()["SOURCE_DATE_EPOCH"])
+    source = tmp_path / "module.py"
+    source.touch()
+    header = Path(py_compile.compile(str(source), doraise=True)).read_bytes()[:8]
+    assert int.from_bytes(header[4:], "little") & 0b1, "judged by the time of its source"
 
 
 @each_file
