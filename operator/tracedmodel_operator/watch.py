@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import kopf
-from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory  # nothing public has them
+from kopf._core.engines.peering import Identity  # nothing public has these
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from tracedmodel_operator.intake import SELECTOR, Intake
 from tracedmodel_operator.kinds import TRACED_MODEL, WATCHED, Kind
@@ -25,6 +26,8 @@ _IDLE_SECONDS = 0.02
 """How long kopf keeps a task, and with it the last object that it was told of, for each of thousands."""
 _ENDING_SECONDS = 15.0
 """How long kopf may take to end its tasks; it gives those that hang five seconds itself."""
+_IDENTITY = Identity("tracedmodel-operator")
+"""For peers, of which there are none: kopf would look up its user's name, which a number in a pod has not."""
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 60.0
 
@@ -78,6 +81,7 @@ async def watch(
         registry=_registry(intake),
         settings=_settings(intake.kinds),
         memories=NoMemories(),
+        identity=_IDENTITY,
         standalone=True,
         clusterwide=not named,
         namespaces=named,

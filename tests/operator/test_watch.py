@@ -3,7 +3,9 @@
 import asyncio
 import functools
 import gc
+import getpass
 import itertools
+import os
 
 import pytest
 from kopf._core.reactor.inventory import ResourceMemory
@@ -67,6 +69,18 @@ async def test_what_is_there_and_what_comes_is_told(server):
         server.cluster.delete(TRACED_MODEL, "search", "old")
         await told.until(lambda: told.cache.resource(("search", "old")) is None)
         assert told.cache.resource(("search", "new"))
+
+
+@runs
+async def test_a_user_that_is_a_mere_number_may_watch_as_in_a_pod(server, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(KeyError):
+        getpass.getuser()
+    create(server)
+    async with listening(server) as told:
+        await told.until(lambda: told.keys)
 
 
 @runs
