@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,23 @@ async def _configuration(
     # A file or context that is asked for by name is not looked for elsewhere.
     chosen = {"config_file": kubeconfig and str(kubeconfig), "context": context}
     named = chosen if kubeconfig or context else {}
-    await config.load_config(client_configuration=loaded, **named)  # type: ignore[no-untyped-call]  # the client has no types
+    if named or _has_kubeconfig():
+        await config.load_kube_config(client_configuration=loaded, **named)  # type: ignore[no-untyped-call]  # the client has no types
+    else:
+        config.load_incluster_config(client_configuration=loaded)  # type: ignore[no-untyped-call]  # as above
     # Once, and not for each request: aiohttp would look for a proxy and for ~/.netrc in threads, every time.
     loaded.proxy = loaded.proxy or _proxy_of_the_environment(loaded.host)
     loaded.client_session_kwargs = {"trust_env": False}
     return loaded
+
+
+def _has_kubeconfig() -> bool:
+    """Tell whether there is any of the files of $KUBECONFIG, or the one at home.
+
+    The client's own choice takes a list of files for the name of one, and warns of every service account.
+    """
+    places = config.KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep)
+    return any(Path(place).expanduser().is_file() for place in places if place)
 
 
 def _proxy_of_the_environment(url: str) -> str | None:

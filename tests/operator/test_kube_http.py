@@ -1,6 +1,8 @@
 import asyncio
+import os
 
 import pytest
+from kubernetes.aio.config import incluster_config
 
 from apiserver.faults import LOST_AFTER, THROTTLED
 from apiserver.kubeconfig import use_kubeconfig
@@ -8,7 +10,7 @@ from apiserver.running import running
 from cluster_objects import config_map
 from tracedmodel_operator.errors import NotFound, Unavailable
 from tracedmodel_operator.kinds import CONFIG_MAP
-from tracedmodel_operator.kube import ClientTransport, Kube, Request
+from tracedmodel_operator.kube import ClientTransport, Kube, Request, find_access
 
 SPACE = "search"
 
@@ -74,6 +76,32 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path, monkeypatch):
             await kube.get(CONFIG_MAP, SPACE, "a")
 
     over_http(work)
+
+
+def test_a_list_of_kubeconfig_files_is_read_as_kubectl_reads_it(server, tmp_path, monkeypatch):
+    files = (tmp_path / "not-there", server.kubeconfig(tmp_path / "other"))
+    use_kubeconfig(monkeypatch, os.pathsep.join(map(str, files)))
+
+    async def work(kube, _):
+        return await kube.all(CONFIG_MAP, SPACE)
+
+    assert over_http(work) == []
+
+
+def test_inside_a_cluster_the_service_account_is_taken_without_a_word(
+    tmp_path, monkeypatch, recwarn
+):
+    use_kubeconfig(monkeypatch, tmp_path / "not-there")
+    for name in ("token", "ca.crt"):
+        (tmp_path / name).write_text("operator", encoding="utf-8")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    access = asyncio.run(find_access())
+    assert access.server == "https://10.96.0.1:443"
+    assert access.authority == str(tmp_path / "ca.crt")
+    assert list(recwarn) == []
 
 
 def test_the_seconds_to_wait_come_with_the_answer(server):
