@@ -66,7 +66,8 @@ async def find_access() -> Access:
         loaded.ssl_ca_cert,
         loaded.cert_file,
         loaded.key_file,
-        header.removeprefix("Bearer ") if header else None,
+        # "Bearer" by a kubeconfig, "bearer" by a service account.
+        header.partition(" ")[2] if header else None,
     )
 
 

@@ -99,7 +99,7 @@ def test_inside_a_cluster_the_service_account_is_taken_without_a_word(
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     access = asyncio.run(find_access())
-    assert access.server == "https://10.96.0.1:443"
+    assert (access.server, access.token) == ("https://10.96.0.1:443", "operator")
     assert access.authority == str(tmp_path / "ca.crt")
     assert list(recwarn) == []
 
