@@ -88,6 +88,9 @@ bench-operator: $(VENV)/.dev ## Measure the operator on the tests' API server; C
 bench-capacity: $(VENV)/.run ## Judge the capacity model by AWS's published rows, each predicted from the others
 	$(BIN)/python benchmarks/capacity.py
 
+bench-install: $(VENV)/.dev ## Measure `helm install` until the operators are ready, on the cluster of $$KUBECONFIG; VALUES=FILE: values of the chart
+	PYTHONPATH=charts $(BIN)/python benchmarks/installing.py $(if $(VALUES),--values $(VALUES))
+
 coverage: $(VENV)/.dev ## Run the tests and show which lines and branches none of them reaches
 	$(BIN)/python -m pytest -n $${JOBS:-2} --cov --cov-report=term-missing:skip-covered
 
@@ -151,4 +154,4 @@ keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones a
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .venv-checkov .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity bench-load coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart hashes hashes-build clean
+.PHONY: help demo test test-slow test-cluster test-transformers5 test-neuron test-neuron-parts bench bench-operator bench-capacity bench-load bench-install coverage verify format check-chart generate docs docs-serve check-links images images-inf1 keep-chart hashes hashes-build clean

@@ -56,3 +56,10 @@ def test_the_image_s_parts_make_its_sum_and_that_keeps_its_promise():
     *parts, (_, total) = table("what | MB")
     assert sum(int(size) for _, size in parts) == int(total)
     assert int(total) <= int(re.search(r"It may have (\d+) MB at most", PAGE)[1])
+
+
+def test_the_time_that_it_gives_was_measured():
+    file = ROOT / "benchmarks" / "results" / "install.json"
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    assert f"come up, in {measured['ready_p50_s']:.0f} s" in PAGE
+    assert measured["ready_worst_s"] <= 10
