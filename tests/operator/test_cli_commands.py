@@ -307,17 +307,21 @@ def test_a_wait_reads_each_line_once(person):
 
 def test_a_wait_reads_what_ended_no_more(person):
     operated = person.operated
-    operated.controllers.jobs = lambda _: ends(End.failed("StoreUnreachable"))
+    operated.controllers.jobs = lambda _: Runs()
     operated.apply()
     operated.settle()
-    person.says("export", "1x32: trace 0.22 s\n")
+
+    def ends_badly():
+        operated.controllers.jobs = lambda _: ends(End.failed("StoreUnreachable"))
+        operated.settle()
+        person.says("export", "1x32: trace 0.22 s\n")
 
     def another_attempt():
         operated.controllers.jobs = lambda _: Runs()
         operated.persist()
         person.says("export", "1x32: trace 0.21 s\n", number=1)
 
-    _, said = waited(person, [another_attempt], seconds=6.0)
+    _, said = waited(person, [ends_badly, another_attempt], seconds=8.0)
     assert [line for line in said if line.startswith("  ")] == [
         "  1x32: trace 0.22 s",
         "  1x32: trace 0.21 s",
@@ -326,6 +330,18 @@ def test_a_wait_reads_what_ended_no_more(person):
     first, second = (f"/{person.pod('export', number)}/log" for number in (0, 1))
     assert len([path for path in paths if path.endswith(first)]) == 1
     assert len([path for path in paths if path.endswith(second)]) > 1
+
+
+def test_a_wait_does_not_tell_what_exports_wrote_that_ended_before_it(ready):
+    ready.says("export", "1x32: trace 0.22 s\n")
+    ready.operated.controllers.jobs = lambda _: Runs()
+    buckets = [{"batchSize": n, "sequenceLength": 64} for n in (1, 2)]
+    ready.operated.apply({"export": {"buckets": buckets}})
+    ready.operated.settle()
+    ready.says("export", "2x64: trace 0.33 s\n", number=1)
+    code, said = waited(ready, [], seconds=2.0)
+    assert code == 1
+    assert [line for line in said if "trace" in line] == ["  2x64: trace 0.33 s"]
 
 
 def test_a_wait_goes_on_while_no_log_is_to_be_had(person):

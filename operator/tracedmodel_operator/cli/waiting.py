@@ -7,6 +7,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 
 from tracedmodel_operator.cli.cluster import Cluster
@@ -63,6 +64,7 @@ async def wait(
     deadline = clock() + seconds
     before, steps = "", _Steps(cluster, name)
     await cluster.resource(name)
+    await steps.pass_over()
     while True:
         now = await _look(cluster, name)
         if now.told != before:
@@ -94,7 +96,14 @@ class _Steps:
         self._name = name
         self._logs: dict[str, PodLog] = {}
         self._read: set[str] = set()
-        """Pods that had ended when their logs were read: there is nothing more to come."""
+        """Pods that ended before, or whose logs were read to the end: nothing of them is news any more."""
+
+    async def pass_over(self) -> None:
+        """Leave out what has ended by now: what it wrote is no news."""
+        with suppress(ApiError):
+            pods = await self._cluster.pods(self._name, (EXPORT,))
+            ended = [pod for pod in pods if has_ended(pod)]
+            self._read = {pod["metadata"]["name"] for pod in ended}
 
     async def new(self) -> list[str]:
         """Return the new lines; none where no log is to be had yet."""
