@@ -76,7 +76,7 @@ def _reasons() -> dict[str, Reason]:
         ("CoresNotContiguous", 36, terminal, "The NeuronCores of the pod are not neighbours.", "Install Neuron's scheduler extension, or ask for one core or whole nodes."),
         ("DriverUnsupported", 37, terminal, "The node's Neuron driver cannot run Inf1.", "Install driver 2.24 or older on the nodes."),
         ("InternalError", 70, transient, "A fault that nobody foresaw.", "Report it with the log."),
-        ("StoreUnreachable", 71, transient, "The store does not answer, refuses access or is full.", "Check the URL, credentials, network and space."),
+        ("StoreUnreachable", 71, transient, "The store does not answer, refuses access or is full.", "Check the URL, credentials, network and space; a volume has to let user 65532 write."),
         ("SourceUnreachable", 72, transient, "The model's source does not answer.", "Check the network, or take the model from a folder or an object store."),
         ("PortInUse", 73, transient, "Another process listens on the port.", "Stop it, or choose another port."),
         ("Interrupted", 74, transient, "The process was told to stop.", "Nothing: a cluster tries it again."),

@@ -12,7 +12,7 @@ WHAT_TO_DO = {
     c.SUCCEEDED: "Nothing.",
     c.PUBLISHED: "Nothing.",
     c.EXPORT_PENDING: "Wait. If it lasts, the operator is not running, or an older Job is still being deleted.",
-    c.EXPORT_RUNNING: "Wait; kubectl logs -f job/NAME-export-… shows the steps. If the Job has no pod, kubectl describe job says why.",
+    c.EXPORT_RUNNING: "Wait; kubectl logs -f job/NAME-export-… shows the steps. If the Job has no pod, kubectl describe job says why; if its pod stays Pending, kubectl describe pod does.",
     c.EXPORT_FAILED: "Wait. If it comes again, see who deletes or evicts the pods: kubectl get events.",
     c.EXPORT_DEADLINE_EXCEEDED: "If it comes again: fewer buckets, more export.resources, more export.parallelism, or a longer compiler.timeoutSeconds.",
     c.REPORT_LOST: "Wait: the next attempt finds everything in the store. If it comes again, something removes the export's pods as they end.",
