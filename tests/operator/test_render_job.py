@@ -59,3 +59,13 @@ def test_an_empty_place_for_downloads_leaves_it_to_the_library():
 
     assert home(SETTINGS) == ["/scratch/hub"]
     assert home(SETTINGS.with_(hub_cache="")) == []
+
+
+def test_a_model_beside_the_store_on_one_claim_does_not_make_that_read_only():
+    model = {"source": "pvc://traced/minilm", "revision": None}
+    exporter = pod(job({"model": model, "store": {"persistentVolumeClaimName": "traced"}}))
+    (claimed,) = [v for v in exporter["volumes"] if "persistentVolumeClaim" in v]
+    assert claimed == {"name": "store", "persistentVolumeClaim": {"claimName": "traced"}}
+    mounts = {m["mountPath"]: m for m in exporter["containers"][0]["volumeMounts"]}
+    assert mounts["/store"] == {"name": "store", "mountPath": "/store"}
+    assert mounts["/models"] == {"name": "store", "mountPath": "/models", "readOnly": True}

@@ -94,7 +94,7 @@ def _pod(resource: TracedModel, launch: Launch, settings: Settings) -> dict[str,
         "volumes": [
             pods.scratch_volume(),
             *pods.store_volume(launch.store),
-            *_model_volume(claim),
+            *_model_volume(claim, launch.store),
         ],
     }
 
@@ -117,13 +117,24 @@ def _container(
         "volumeMounts": [
             pods.scratch_mount(),
             *pods.store_mount(launch.store, read_only=False),
-            *([{"name": "model", "mountPath": _MODELS, "readOnly": True}] if claim else []),
+            *_model_mount(claim, launch.store),
         ],
     }
 
 
-def _model_volume(claim: str | None) -> list[dict[str, Any]]:
+def _model_mount(claim: str | None, store: StoreRef) -> list[dict[str, Any]]:
     if claim is None:
+        return []
+    name = "store" if claim == store.claim else "model"
+    return [{"name": name, "mountPath": _MODELS, "readOnly": True}]
+
+
+def _model_volume(claim: str | None, store: StoreRef) -> list[dict[str, Any]]:
+    """Return the volume of a model that is on a claim; the store's own is there already.
+
+    A pod has one mount of a claim, which would be read-only for the store as well.
+    """
+    if claim in (None, store.claim):
         return []
     source = {"claimName": claim, "readOnly": True}
     return [{"name": "model", "persistentVolumeClaim": source}]
