@@ -61,8 +61,10 @@ async def measure(kube: Kube, values: Mapping[str, Any], count: int) -> dict[str
     """Install and uninstall, once more than is counted."""
     if await _there(kube, _DEFINITIONS, _DEFINITION) or await _there(kube, _NAMESPACES, NAMESPACE):
         raise SystemExit(f"this cluster has {_DEFINITION} or {NAMESPACE}: take one without them")
-    took = [await _installation(kube, values) for _ in range(count + 1)][1:]
-    await kube.delete(_NAMESPACES, "", NAMESPACE)
+    try:
+        took = [await _installation(kube, values) for _ in range(count + 1)][1:]
+    finally:
+        await kube.delete(_NAMESPACES, "", NAMESPACE)
     return figures(*map(list, zip(*took, strict=True)))
 
 
@@ -101,9 +103,14 @@ async def _there(kube: Kube, kind: Kind, name: str) -> bool:
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(_PATIENCE):
-        while not await condition():  # noqa: ASYNC110  # a measurement, not a protocol
-            await asyncio.sleep(_PAUSE)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            while not await condition():  # noqa: ASYNC110  # a measurement, not a protocol
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        raise SystemExit(
+            f"not done after {_PATIENCE:g} s: does the cluster have the images that --values names?"
+        ) from None
 
 
 async def _run(values: Mapping[str, Any], count: int) -> dict[str, float]:
