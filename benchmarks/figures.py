@@ -50,6 +50,12 @@ FIGURES: dict[str, tuple[Figure, ...]] = {
         Figure("idle_requests", "requests", "other than lists and watches, in a pass over 10,000 in which nothing changed", 0),
         Figure("requests_per_life", "requests", "of one resource from its creation until it is Ready, Events and the Lease aside", 14),
     ),
+    "install": (
+        Figure("helm_p50_s", "s", "`helm install` until Helm is done, images present: the median"),
+        Figure("ready_p50_s", "s", "until every operator is ready: the median"),
+        Figure("ready_worst_s", "s", "the slowest of all", 10),
+        Figure("installations", "", "installations that count"),
+    ),
     "capacity": (
         Figure("leave_one_out_worst_relative_error", "", "texts a second of a published row, predicted without it: the worst", 0.25),
         Figure("leave_one_out_median_relative_error", "", "the median of all rows"),

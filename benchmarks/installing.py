@@ -20,11 +20,11 @@ import yaml
 
 import harness
 from chart import FOLDER, RELEASE
+from figures import bars
 from tracedmodel_operator.errors import NotFound
 from tracedmodel_operator.kinds import DEPLOYMENT, POD, Kind
 from tracedmodel_operator.kube import ClientTransport, Kube
 
-BARS = {"ready_worst_s": 10}
 NAMESPACE = "tracedmodel-bench"
 _DEFINITION = "tracedmodels.tracedmodel.dev"
 _NAMESPACES = Kind("Namespace", "", "v1", "namespaces")
@@ -130,7 +130,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10, help="installations that count")
     options = parser.parse_args()
     values = yaml.safe_load(options.values.read_text(encoding="utf-8")) if options.values else {}
-    harness.write_results("install", asyncio.run(_run(values, options.count)), BARS)
+    harness.write_results("install", asyncio.run(_run(values, options.count)), bars("install"))
     return 0
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "load": "make bench-load",
     "operator": "make bench-operator",
     "operator-cluster": "make bench-operator CLUSTER=1",
+    "install": "make bench-install",
     "capacity": "make bench-capacity",
 }
 TABLES = {**FIGURES, "operator-cluster": FIGURES["operator"]}

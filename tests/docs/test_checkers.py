@@ -87,7 +87,7 @@ CASES = {
     "a variable": ("text", "TRACEDMODEL_OPERATOR_WORKERS=3", "WORKERS", "WORKER", "no such variable"),
     "an annotation": ("text", "tracedmodel.dev/requested-at", "-at", "", "no such version, label or annotation"),
     "an image": ("text", "ghcr.io/tracedmodel/server:1", "server", "sever", "no such image: sever"),
-    "a definition": ("text", "tracedmodels.tracedmodel.dev", "models", "model", "no such definition"),
+    "a definition": ("text", "tracedmodels.tracedmodel.dev", "models", "modls", "no such definition"),
     "a text": ("text", "a picture", "a", "$ a", "a text block has no commands"),
     "an sh block": ("sh", "make test", "make", "$ make", "has no prompts"),
     "a shell's line": ("sh", "make test", "test", "'test", "no shell takes it"),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import pods
+import shown_kind
 from apiserver import FakeCluster
 from apiserver.kubeconfig import use_kubeconfig
 from apiserver.running import running
@@ -88,6 +89,8 @@ def clean_up() -> str:
     return said.getvalue()
 
 
+_KIND = "docs/quick-start/kind.md"
+
 SHOWN: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "tracedmodel validate minilm.yaml"): verdict,
     ("docs/cli.md", "kubectl tracedmodel status"): lambda: text_of(
@@ -104,6 +107,10 @@ SHOWN: dict[tuple[str, str], Callable[[], str]] = {
     ),
     ("docs/cli.md", "kubectl tracedmodel diff minilm.yaml"): diff,
     ("docs/garbage.md", "tracedmodel gc --store s3://models/traced"): clean_up,
+    (_KIND, "kubectl tracedmodel status minilm"): shown_kind.status,
+    (_KIND, "kubectl tracedmodel diff examples/kind/minilm.yaml"): shown_kind.diff,
+    (_KIND, "kubectl tracedmodel wait minilm"): shown_kind.first_wait,
+    (_KIND, "kubectl tracedmodel wait minilm --timeout 10m"): shown_kind.second_wait,
 }
 _STORES = {("docs/garbage.md", "tracedmodel gc --store s3://models/traced")}
 _FIGURE = re.compile(r"[0-9a-f]{10,}|\d+|\b[kMG]?B\b")
@@ -111,4 +118,6 @@ _FIGURE = re.compile(r"[0-9a-f]{10,}|\d+|\b[kMG]?B\b")
 
 def likeness(key: tuple[str, str], text: str) -> str:
     """Return what of an output has to be as on the page: not the figures of a store, which is another one there."""
+    if key[0] == _KIND:
+        return shown_kind.likeness(text)
     return _FIGURE.sub("#", text) if key in _STORES else text

@@ -187,6 +187,7 @@ _RUNNING = _parser(
 _VERBS: dict[str, tuple[Callable[[], Words], Callable[[argparse.Namespace], None]]] = {
     "annotate": (_CHANGE, _check_objects),
     "apply": (_CHANGE, _unread),
+    "config": (_parser("--cluster", "--user", switches=("--current",)), _unread),
     "create": (
         _parser(*_CHANGING, "--from", "--from-literal", "--from-env-file", "--from-file", "--type"),
         _unread,

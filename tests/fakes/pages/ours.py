@@ -8,7 +8,7 @@ import re
 from metrics_page import part, rows
 from pages.blocks import ROOT, Refused
 from tracedmodel_api import request
-from tracedmodel_api.types import GROUP, PLURAL, REQUESTED_AT, VERSION
+from tracedmodel_api.types import GROUP, KIND, PLURAL, REQUESTED_AT, VERSION
 from tracedmodel_operator import names
 from tracedmodel_operator.settings import Settings as OperatorSettings
 from tracedmodel_server.settings import Settings as ServerSettings
@@ -27,7 +27,7 @@ def check_names(text: str) -> None:
         (_METRIC, metrics(), "metric"),
         (_VARIABLE, _variables(), "variable"),
         (_QUALIFIED, _qualified(), f"version, label or annotation of {GROUP}"),
-        (_DEFINITION, {PLURAL}, f"definition of {GROUP}"),
+        (_DEFINITION, {PLURAL, KIND.lower()}, f"definition of {GROUP}"),
         (_IMAGE, _images(), "image"),
     ):
         unknown = sorted(set(pattern.findall(text)) - known)

@@ -27,6 +27,7 @@ OUTSIDE = {
     "cat": "what it writes is kept for the commands below",
     "cd": "it only goes elsewhere",
     "cp": "what it copies is known below by the other name, too",
+    "cut": "as grep",
     "date": "its output is never the same",
     "docker": "it builds and starts containers, which need a daemon and the network",
     "echo": "it only repeats",
@@ -131,5 +132,6 @@ _CHECKED: dict[str, Checker] = {
     "pip": _check_pip,
     "pytest": _check_python,
     "python": _check_python,
+    "python3": _check_python,
     "tracedmodel": tracedmodel.check,
 }

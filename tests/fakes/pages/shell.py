@@ -16,7 +16,7 @@ from pages.blocks import Refused
 
 Node = dict[str, Any]
 _SHFMT = Path(sysconfig.get_path("scripts")) / "shfmt"
-_OWN = {name: f"${name}" for name in ("HOME", "PWD", "USER")}
+_OWN = {name: f"${name}" for name in ("HOME", "PATH", "PWD", "USER")}
 """Variables that every shell has."""
 
 
