@@ -10,6 +10,8 @@ import promql
 from chart_cases import FOLDER, case, only
 from tracedmodel_api import conditions
 from tracedmodel_operator.metrics import RESULTS
+from tracedmodel_operator.remarks import LOAD_UNKNOWN
+from tracedmodel_operator.render.scaled_object import _WORK
 
 OPERATOR, SERVER = (
     metrics_page.rows(metrics_page.part(t)) for t in ("Of the operator", "Of a server")
@@ -120,6 +122,13 @@ def test_an_operator_counts_as_blind_by_its_own_setting():
     assert rule["expr"].endswith("> 3 * 600")
 
 
+def test_an_autoscaler_that_does_not_know_the_load_alerts_as_its_event_is_called():
+    (rule,) = [rule for rule in RULES if rule["alert"] == f"TracedModel{LOAD_UNKNOWN}"]
+    (found,) = promql.selected(rule["expr"])
+    assert found.name == "tracedmodel_operator_autoscalers_blind"
+    assert f"--field-selector reason={LOAD_UNKNOWN}`" in rule["annotations"]["runbook"]
+
+
 def test_the_page_of_metrics_tells_of_every_alert():
     page = metrics_page.part("Of the operator")
     told = re.findall(r"^\| `(TracedModel\w+)` \| (\w+) \| \S", page, re.MULTILINE)
@@ -128,8 +137,24 @@ def test_the_page_of_metrics_tells_of_every_alert():
 
 def test_every_alert_has_a_name_of_its_own_and_placeholders_are_filled():
     names = [rule["alert"] for rule in RULES]
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14
     assert "THE_" not in json.dumps(RULES)
+
+
+def shown(board):
+    """Return the metrics that the panels of a dashboard show."""
+    expressions = [t["expr"] for p in BOARDS[board]["panels"] for t in p.get("targets", ())]
+    return {metric.name for text in expressions for metric in promql.selected(text)}
+
+
+def test_dashboards_show_what_autoscalers_go_by_and_which_of_them_are_blind():
+    assert {found.name for found in promql.selected(_WORK)} <= shown("serving")
+    assert "tracedmodel_operator_autoscalers_blind" in shown("operator")
+
+
+def test_whatever_alerts_is_on_a_dashboard():
+    alerting = {metric.name for rule in RULES for metric in promql.selected(rule["expr"])}
+    assert alerting <= shown("operator") | shown("serving")
 
 
 @pytest.mark.parametrize("panel", PANELS)
