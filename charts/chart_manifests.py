@@ -1,8 +1,8 @@
-"""``config/``: the chart's objects for ``kubectl apply -k``, cluster-wide and for one namespace."""
+"""``config/``: the chart's objects for ``kubectl apply -k``, cluster-wide and for one namespace, with KEDA or without."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
@@ -17,6 +17,7 @@ _ONE_NAMESPACE = {
     "crds": {"install": False},
     "rbac": {"userRoles": False},
 }
+_KEDA = {"autoscaling": {"engine": "KEDA"}}
 _Id = tuple[str, str]
 
 
@@ -34,12 +35,15 @@ def manifests() -> dict[str, str]:
     """Return the generated files by their paths below ``config/``."""
     everywhere, here = (_by_id(render(values)) for values in ({}, _ONE_NAMESPACE))
     base = [item for key, item in everywhere.items() if key in here]
+    variables, rules = _patches(everywhere, _by_id(render(_KEDA)))
     return {
         "default/namespace.yaml": _text([_namespace()]),
         "base/operator.yaml": _text(base),
         "default/roles.yaml": _text(_only(everywhere, here)),
         "namespaced/roles.yaml": _text(_only(here, everywhere)),
         "namespaced/patches.yaml": _text(_patches(everywhere, here)),
+        "keda/variables.yaml": _text([variables]),
+        "keda/rules.yaml": _text([rules]),
     }
 
 
@@ -55,8 +59,8 @@ def _only(some: dict[_Id, Object], others: dict[_Id, Object]) -> list[Object]:
     return [item for key, item in some.items() if key not in others]
 
 
-def _patches(before: dict[_Id, Object], after: dict[_Id, Object]) -> list[Object]:
-    """Return strategic merge patches from one rendering to another; raises for what they were not made for."""
+def _patches(before: dict[_Id, Object], after: dict[_Id, Object]) -> list[Any]:
+    """Return patches from one rendering to another, as kustomize reads them; raises for what they were not made for."""
     changed = [key for key in before if key in after and before[key] != after[key]]
     return [_PATCHES[kind](before[kind, name], after[kind, name]) for kind, name in changed]
 
@@ -72,12 +76,26 @@ def _patched_egress(_before: Object, after: Object) -> Object:
     return _patch(after, {"egress": after["spec"]["egress"]})
 
 
+def _patched_rules(before: Object, after: Object) -> list[Object]:
+    """Return a JSON patch: a strategic merge would put the changed rules in the place of all others."""
+    old, new = before["rules"], after["rules"]
+    changed = [n for n, (was, rule) in enumerate(zip(old, new, strict=False)) if was != rule]
+    return [
+        *({"op": "replace", "path": f"/rules/{n}", "value": new[n]} for n in changed),
+        *({"op": "add", "path": "/rules/-", "value": rule} for rule in new[len(old) :]),
+    ]
+
+
 def _patch(item: Object, spec: Object) -> Object:
     named = {name: item["metadata"][name] for name in ("name", "namespace")}
     return {**{key: item[key] for key in ("apiVersion", "kind")}, "metadata": named, "spec": spec}
 
 
-_PATCHES = {"Deployment": _patched_variables, "NetworkPolicy": _patched_egress}
+_PATCHES: dict[str, Callable[[Object, Object], Any]] = {
+    "Deployment": _patched_variables,
+    "NetworkPolicy": _patched_egress,
+    "ClusterRole": _patched_rules,
+}
 
 
 def _namespace() -> Object:
@@ -97,5 +115,5 @@ def _of_helm(label: str, value: Any) -> bool:
     return label in _OF_HELM and _OF_HELM[label] in (value, None)
 
 
-def _text(objects: Sequence[Object]) -> str:
-    return _HEADER + yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=10**6)
+def _text(documents: Sequence[Any]) -> str:
+    return _HEADER + yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=10**6)

@@ -1,5 +1,7 @@
 """What is generated: current, and told if it is not."""
 
+import asyncio
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,10 +10,13 @@ import pytest
 import yaml
 
 import generate
-from chart_cases import NAMESPACE, only, pod, render, variables
+from apiserver import FakeCluster, InProcess
+from chart_cases import NAMESPACE, RELEASE, of_kind, only, pod, render, variables
 from chart_manifests import manifests
 from chart_readme import readme
 from tracedmodel_api import crd
+from tracedmodel_operator.kube import Kube
+from tracedmodel_operator.permissions import lacking, needed
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -49,10 +54,10 @@ def test_the_readme_escapes_what_would_end_a_cell():
     assert "| `a` | `1` | x \\| y |\n" in readme(metadata, "# x | y\na: 1\n")
 
 
-@pytest.mark.parametrize("folder", ["crd", "base", "default", "namespaced"])
+@pytest.mark.parametrize("folder", ["crd", "base", "default", "namespaced", "keda"])
 def test_every_file_of_a_kustomization_is_used_and_there(folder):
     told = kustomization(folder)
-    used = [*told["resources"], *(patch["path"] for patch in told.get("patches", ()))]
+    used = [*told.get("resources", ()), *(patch["path"] for patch in told.get("patches", ()))]
     assert all((CONFIG / folder / name).exists() for name in used)
     files = {file.name for file in (CONFIG / folder).iterdir()} - {"kustomization.yaml"}
     assert files == {name for name in used if not name.startswith("..")}
@@ -64,7 +69,8 @@ def test_the_definition_is_applied_as_it_is():
 
 def test_manifests_have_nothing_by_which_helm_would_take_them_for_its_own():
     for text in manifests().values():
-        for item in yaml.safe_load_all(text):
+        # A JSON patch is a list, without metadata.
+        for item in (one for one in yaml.safe_load_all(text) if "metadata" in one):
             assert not HELMS & set(item["metadata"].get("labels", ()))
             assert "annotations" not in item["metadata"]
 
@@ -115,18 +121,26 @@ def built(folder):
     return list(yaml.safe_load_all(text.stdout))
 
 
-@pytest.mark.parametrize("folder", ["default", "namespaced"])
-def test_kubectl_makes_of_them_what_helm_makes_of_the_chart(folder):
-    one = {"namespaces": [NAMESPACE], "rbac": {"userRoles": False}}
-    helms = plain(one if folder == "namespaced" else {})
+KEDA = {"autoscaling": {"engine": "KEDA"}}
+ONE = {"namespaces": [NAMESPACE], "rbac": {"userRoles": False}}
+VALUES = {"default": {}, "namespaced": ONE}
+"""By folder, values with which the chart makes the same."""
+
+
+def check_same(found, helms):
+    """Check that what kubectl makes is what Helm makes."""
     aside = ("Namespace", "CustomResourceDefinition")
-    found = [item for item in built(CONFIG / folder) if item["kind"] not in aside]
-    for item in found:
+    for item in (one for one in found if one["kind"] not in aside):
         wanted = helms.pop((item["kind"], item["metadata"]["name"]))
         assert sorted_variables(item.get("spec")) == without_helm(wanted.get("spec"))
         assert item.get("rules") == wanted.get("rules")
         assert item.get("subjects") == wanted.get("subjects")
     assert helms == {}
+
+
+@pytest.mark.parametrize("folder", VALUES)
+def test_kubectl_makes_of_them_what_helm_makes_of_the_chart(folder):
+    check_same(built(CONFIG / folder), plain(VALUES[folder]))
 
 
 def sorted_variables(spec):
@@ -141,6 +155,45 @@ def without_helm(value):
         gone = {"helm.sh/chart"} | {k for k in HELMS if value.get(k) == "Helm"}
         return {key: without_helm(one) for key, one in value.items() if key not in gone}
     return [without_helm(one) for one in value] if isinstance(value, list) else value
+
+
+def own(folder, root):
+    """Return the folder of a copy of config/ and of the kustomization of docs/install.md, for one of its folders."""
+    shutil.copytree(CONFIG, root / "config")
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?components: .*?)```", page, re.DOTALL)
+    assert "config/default" in text
+    (root / "kustomization.yaml").write_text(text.replace("config/default", f"config/{folder}"))
+    return root
+
+
+@pytest.mark.parametrize("folder", VALUES)
+def test_with_the_component_for_keda_kubectl_makes_what_helm_makes_with_that_engine(
+    folder, tmp_path
+):
+    check_same(built(own(folder, tmp_path)), plain({**VALUES[folder], **KEDA}))
+
+
+@pytest.mark.parametrize(("folder", "kind"), [("default", "ClusterRole"), ("namespaced", "Role")])
+def test_with_the_component_for_keda_the_operator_may_do_what_it_needs_and_nothing_else(
+    folder, kind, tmp_path
+):
+    roles = of_kind(built(own(folder, tmp_path)), kind)
+    (rules,) = (role["rules"] for role in roles if role["metadata"]["name"] == RELEASE)
+    verbs = [verb for rule in rules for _ in rule["resources"] for verb in rule["verbs"]]
+    assert len(verbs) == len(list(needed(keda=True)))
+    cluster = FakeCluster()
+    cluster.access.grant(rules)
+    assert asyncio.run(lacking(Kube(InProcess(cluster)), [None], keda=True)) == []
+
+
+def test_without_the_component_the_operator_lacks_what_keda_takes():
+    cluster = FakeCluster()
+    role = next(i for i in documents("default/roles.yaml") if i["metadata"]["name"] == RELEASE)
+    cluster.access.grant(role["rules"])
+    missing = asyncio.run(lacking(Kube(InProcess(cluster)), [None], keda=True))
+    assert missing
+    assert all("scaledobjects" in one for one in missing)
 
 
 def test_another_namespace_is_one_line(tmp_path):
