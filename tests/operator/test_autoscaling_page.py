@@ -5,13 +5,15 @@ from pathlib import Path
 
 import yaml
 
-from rendered import SCALED, deployment
-from resources import resource
+from rendered import PINNED, SCALED, deployment, replica
+from resources import report, resource, row
 from tracedmodel_api import conditions
+from tracedmodel_api.buckets import Bucket
 from tracedmodel_operator import remarks
 from tracedmodel_operator.names import labels
+from tracedmodel_operator.render import durations
 from tracedmodel_operator.render.scaled_object import _WORK
-from tracedmodel_operator.settings import ScalingSettings
+from tracedmodel_operator.settings import ScalingSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "autoscaling.md").read_text(encoding="utf-8")
@@ -60,8 +62,28 @@ def test_the_defaults_are_those_of_the_code():
     }
     assert told == {name: getattr(own, name) for name in told}
     assert {name for name in ScalingSettings.model_fields if name[:2] in ("up", "do")} == set(told)
-    assert f"`cooldown_seconds`\n({own.cooldown_seconds})" in PAGE
-    assert f"the poll ({own.poll_seconds} s)" in PAGE
+    assert f"`cooldown_seconds` ({own.cooldown_seconds})" in PAGE
+    assert f"a scrape and a poll of KEDA ({own.poll_seconds} s each" in PAGE
+
+
+def test_a_replica_that_goes_has_the_time_that_the_page_says():
+    own = Settings.model_fields
+    text = PAGE.partition("\n## Fewer replicas")[2].partition("\n## ")[0].replace("\n", " ")
+    assert f"accepting for {own['drain_seconds'].default} s (`settings.drainSeconds`)" in text
+    assert f"it has {own['grace_seconds'].default} s (`settings.graceSeconds`)" in text
+    assert f"both and {durations._LEAVING_SECONDS} s more" in text
+    assert f"never longer than {durations._LONGEST_END} s" in text
+
+
+def test_a_replica_that_goes_gets_that_time():
+    slow = report(rows=(row(Bucket(1, 32)), row(Bucket(8, 128), p50=1_000_000)))
+    few, many = (
+        replica({"serving": {"batching": {"maxQueuedRequests": queued}}}, made=slow)
+        for queued in (1, 4096)
+    )
+    least = PINNED.drain_seconds + PINNED.grace_seconds + durations._LEAVING_SECONDS
+    assert durations.end_seconds(few) == least
+    assert durations.end_seconds(many) == durations._LONGEST_END
 
 
 def test_the_reasons_are_ones_that_there_are():
