@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import from_zero
 from chart_cases import FOLDER, render, variables
 from chart_readme import rows
 from tracedmodel_operator.settings import ScalingSettings
@@ -38,6 +39,15 @@ def test_values_that_it_shows_become_settings_that_there_are(values):
     assert len(scaling) == len(values["autoscaling"]["behavior"])
     assert scaling.keys() <= ScalingSettings.model_fields.keys()
     ScalingSettings.model_validate(scaling)
+
+
+@pytest.mark.parametrize("recipe", from_zero.RECIPES)
+def test_the_examples_values_become_the_settings_that_other_tests_take_them_for(recipe):
+    told = variables(render(from_zero.values(recipe)))
+    wanted = from_zero.settings(recipe)
+    assert told["TRACEDMODEL_OPERATOR_AUTOSCALING"] == wanted.autoscaling == "KEDA"
+    scaling = json.loads(told["TRACEDMODEL_OPERATOR_SCALING"])
+    assert ScalingSettings.model_validate(scaling) == wanted.scaling
 
 
 def test_the_value_for_work_on_cpus_becomes_the_setting_beside_it():
