@@ -8,6 +8,7 @@ from typing import Any
 import kubernetes_validate
 
 import crd_judge
+import keda_http_schema
 import keda_schema
 import promql
 from apiserver.patch import merge_patch
@@ -166,10 +167,13 @@ def _mappings(node: Any) -> Iterator[Document]:
         yield from _mappings(below)
 
 
-def _check_scaled_object(document: Document) -> None:
-    problems = keda_schema.problems(document)
-    if problems:
-        raise Refused("; ".join(problems))
+def _has_none_of(problems: Callable[[Document], list[str]]) -> Checker:
+    def check_problems(document: Document) -> None:
+        found = problems(document)
+        if found:
+            raise Refused("; ".join(found))
+
+    return check_problems
 
 
 def _check_values_within(document: Document) -> None:
@@ -189,10 +193,10 @@ FOREIGN: dict[tuple[str, str], Checker] = {
     ("argoproj.io/v1alpha1", "ApplicationSet"): _check_values_within,
     ("eksctl.io/v1alpha5", "ClusterConfig"): _nothing_more,
     ("helm.toolkit.fluxcd.io/v2", "HelmRelease"): _check_values_within,
-    ("http.keda.sh/v1alpha1", "HTTPScaledObject"): _nothing_more,
+    ("http.keda.sh/v1beta1", "InterceptorRoute"): _has_none_of(keda_http_schema.problems),
     ("karpenter.k8s.aws/v1", "EC2NodeClass"): _nothing_more,
     ("karpenter.sh/v1", "NodePool"): _nothing_more,
-    ("keda.sh/v1alpha1", "ScaledObject"): _check_scaled_object,
+    ("keda.sh/v1alpha1", "ScaledObject"): _has_none_of(keda_schema.problems),
     ("kind.x-k8s.io/v1alpha4", "Cluster"): _nothing_more,
     ("kustomize.config.k8s.io/v1beta1", "Kustomization"): _nothing_more,
     ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"): _nothing_more,
