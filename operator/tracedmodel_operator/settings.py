@@ -85,10 +85,10 @@ class ScalingSettings(BaseModel):
     work_on_cpus: bool = False
     """Whether a HorizontalPodAutoscaler of target CPU goes by that metric too, instead of CPU use."""
     prometheus_url: str = Field(
-        default="http://prometheus-operated.monitoring.svc:9090", min_length=1
+        default="http://prometheus-operated.monitoring.svc:9090", pattern=r"^https?://[^/\s]+"
     )
     """Where KEDA asks for metrics."""
-    demand_query: str | None = None
+    demand_query: str | None = Field(default=None, min_length=1)
     """PromQL that is above 0 while somebody asks for a model of which nothing runs, such as the requests a second at
     its ingress; may hold {namespace} and {name}. Without it nothing is scaled to zero."""
     poll_seconds: int = Field(default=15, ge=1)

@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+import monitoring_schema
 import pod_security
 from chart_cases import CASES, DIGEST, FOLDER, case, helm, of_kind, only, pod, pods, render
 from tracedmodel_api import __version__, crd
@@ -15,11 +16,6 @@ from tracedmodel_operator.render.pods import POD_SECURITY
 
 GOLDEN = Path(__file__).parent / "golden"
 OLDEST = "1.31"
-MONITORS = {
-    "ServiceMonitor": {"selector", "endpoints"},
-    "PodMonitor": {"namespaceSelector", "selector", "podMetricsEndpoints"},
-    "PrometheusRule": {"groups"},
-}
 
 each_case = pytest.mark.parametrize("name", CASES)
 
@@ -51,14 +47,51 @@ def test_every_golden_file_belongs_to_a_case():
 @each_case
 def test_the_objects_fit_the_schemas_of_kubernetes(name, version):
     for item in case(name):
-        if item["kind"] not in MONITORS:
+        if item["kind"] not in monitoring_schema.KINDS:
             kubernetes_validate.validate(item, version, strict=True)
 
 
-def test_monitors_have_what_the_prometheus_operator_asks_for():
-    found = [item for item in case("monitored") if item["kind"] in MONITORS]
-    assert {item["kind"]: set(item["spec"]) for item in found} == MONITORS
-    assert {item["apiVersion"] for item in found} == {"monitoring.coreos.com/v1"}
+def monitors(name):
+    return [item for item in case(name) if item["kind"] in monitoring_schema.KINDS]
+
+
+@pytest.mark.parametrize("name", ["monitored", "monitored-namespaced", "widest"])
+def test_monitors_and_rules_are_what_the_prometheus_operator_takes(name):
+    found = monitors(name)
+    assert found
+    assert {item["metadata"]["name"]: monitoring_schema.problems(item) for item in found} == {
+        item["metadata"]["name"]: [] for item in found
+    }
+
+
+def test_what_the_prometheus_operator_would_not_take_is_seen():
+    assert {item["kind"] for item in monitors("monitored")} == monitoring_schema.KINDS
+    for old, new in (
+        ("port: metrics", "targetPorts: metrics"),
+        ("interval: 30s", "interval: 30"),
+        ("sourceLabels: [", "sourceLabels: [a-b, "),
+        ("any: true", "any: yes please"),
+        ("alert: TracedModelOperatorDown", "name: TracedModelOperatorDown"),
+        ("for: 5m", "for: 5 minutes"),
+        ("severity: critical", "severity: 1"),
+    ):
+        texts = [
+            yaml.safe_dump(item, default_flow_style=None, width=10**6)
+            for item in monitors("monitored")
+        ]
+        (broken, *_) = [text for text in texts if old in text]
+        document = yaml.safe_load(broken.replace(old, new, 1))
+        assert monitoring_schema.problems(document), old
+
+
+def test_monitors_scrape_ports_that_there_are():
+    objects = case("monitored")
+    (endpoint,) = only(objects, "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in only(objects, "Service")["spec"]["ports"]}
+    labels = only(objects, "Service")["metadata"]["labels"]
+    assert (
+        only(objects, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    )
 
 
 @each_case

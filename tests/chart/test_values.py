@@ -56,6 +56,10 @@ def test_a_null_leaves_a_setting_to_the_operator(told):
 
 
 WRONG = {
+    "nameOverride": "n" * 64,
+    "nameOverride ": "my.operator",
+    "fullnameOverride": "1abc",
+    "fullnameOverride ": "my.operator",
     "replica": 2,
     "replicas": -1,
     "namespaces": "search",
@@ -72,7 +76,11 @@ WRONG = {
     "serviceAccount.name": "Somebody",
     "serviceAccount.annotations": {"a": 1},
     "autoscaling.engine": "VPA",
+    "autoscaling.behavior.prometheusUrl": "x",
+    "autoscaling.behavior.prometheusUrl ": "prometheus:9090",
+    "autoscaling.behavior.demandQuery": "",
     "lease.name": "My Lease",
+    "lease.namespace": "a.b",
     "settings.defaultStoreUrl": "models/traced",
     "settings.defaultStoreUrl ": "",
     "settings.fileStores": "true",
@@ -81,6 +89,8 @@ WRONG = {
     "settings.servingPort ": None,
     "settings.healthPort": 0,
     "settings.drainSeconds": 1.5,
+    "settings.backoffSeconds": 601,
+    "settings.maxBackoffSeconds": 9,
     "settings.logFormat": "xml",
     "settings.logLevel": "info",
     "settings.log_level": "INFO",
@@ -103,10 +113,19 @@ WRONG = {
     "podDisruptionBudget.minAvailable": 1,
     "networkPolicy.apiServerPorts": [],
     "networkPolicy.apiServerCidrs": ["10.0.0.1"],
+    "networkPolicy.apiServerCidrs ": ["10.0.0.0/99"],
+    "networkPolicy.apiServerCidrs  ": ["10.0.256.0/24"],
+    "networkPolicy.apiServerCidrs   ": ["fd00::/129"],
     "networkPolicy.metricsFrom": [{"podSelectors": {}}],
+    "networkPolicy.metricsFrom ": [{"ipBlock": {"cidr": "10.0.0.0/99"}}],
+    "networkPolicy.extraEgress": [{"to": [{"ipBlock": {"except": ["10.0.0.0/8"]}}]}],
     "gc.enabled": "yes",
     "gc.enabled ": True,
     "gc.schedule": "daily",
+    "gc.schedule ": "99 99 * * *",
+    "gc.schedule  ": "0 3 * * 7",
+    "gc.schedule   ": "*/0 3 * * *",
+    "gc.schedule    ": "0 3 * *",
     "gc.store": "models/traced",
     "gc.store ": "s3://models/{namespace}",
     "gc.store  ": "file:///models",
@@ -135,11 +154,44 @@ def test_bounds_are_those_of_the_operator(name, least, most):
     if name == "health_port":
         # Of the operator itself 0 asks for any free port, which no Service could name.
         least = 1
-    path = f"settings.{camel(name)}"
-    render(put(path, least))
+    # The longest wait may not be shorter than the first.
+    others = {"backoffSeconds": 1} if name == "max_backoff_seconds" else {}
+
+    def rendered(value):
+        return render({"settings": {**others, camel(name): value}})
+
+    rendered(least)
     for wrong in [least - 1, *([most + 1] if most else [])]:
         with pytest.raises(helm.HelmError):
-            render(put(path, wrong))
+            rendered(wrong)
+
+
+RIGHT = {
+    "gc.schedule": [
+        "0 3 * * 0",
+        "*/15 0-6,22 1,15 jan-MAR MON-FRI",
+        "5-55/10 23 31 12 ?",
+        "@daily",
+    ],
+    "networkPolicy.apiServerCidrs": [["0.0.0.0/0", "255.255.255.255/32", "::/0", "fd00::1/128"]],
+    "networkPolicy.metricsFrom": [[{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}]],
+    "autoscaling.behavior.prometheusUrl": ["https://prometheus.example/base"],
+    "settings.backoffSeconds": [600, None],
+    "nameOverride": ["n" * 63, ""],
+}
+"""By path, values that are taken, beside those that are not."""
+
+
+@pytest.mark.parametrize(("path", "value"), [(p, v) for p, found in RIGHT.items() for v in found])
+def test_a_bound_refuses_no_more_than_it_has_to(path, value):
+    assert render(put(path, value))
+
+
+@pytest.mark.parametrize("name", ["1abc", "models.v2"])
+def test_a_release_whose_name_makes_no_service_is_told_to_choose_another(name):
+    with pytest.raises(helm.HelmError, match="set fullnameOverride"):
+        render(name=name)
+    assert render({"fullnameOverride": "models"}, name=name)
 
 
 def test_every_value_is_explained():

@@ -1,7 +1,11 @@
 {{- define "tracedmodel-operator.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $full .Values.fullnameOverride | trunc 44 | trimSuffix "-" -}}
+{{- $name = default $full .Values.fullnameOverride | trunc 44 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "a Service cannot be named %s: set fullnameOverride to lower-case letters, digits and dashes, a letter first" $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end }}
 
 {{- define "tracedmodel-operator.selector" -}}
@@ -70,6 +74,11 @@ annotations:
 
 {{- /* Every setting by its name, strings as they are and all else as JSON. */}}
 {{- define "tracedmodel-operator.settings" -}}
+{{- with .Values.settings -}}
+{{- if and .backoffSeconds .maxBackoffSeconds (gt (int .backoffSeconds) (int .maxBackoffSeconds)) -}}
+{{- fail (printf "settings.backoffSeconds is %v, above settings.maxBackoffSeconds, which is %v: raise the latter" .backoffSeconds .maxBackoffSeconds) -}}
+{{- end -}}
+{{- end -}}
 {{- $found := dict "leaseName" (include "tracedmodel-operator.leaseName" .) "namespaces" .Values.namespaces "autoscaling" .Values.autoscaling.engine -}}
 {{- with .Values.lease.namespace -}}
 {{- $_ := set $found "namespace" . -}}

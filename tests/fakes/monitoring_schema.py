@@ -1,0 +1,103 @@
+"""What the Prometheus operator's definitions (monitoring.coreos.com/v1) ask of the fields that the chart sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+
+Object = dict[str, Any]
+
+
+def _object(required: list[str], **properties: Any) -> Object:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": required,
+    }
+
+
+def _list(items: Object, least: int = 0) -> Object:
+    return {"type": "array", "items": items, "minItems": least}
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_LABEL = {"type": "string", "pattern": "^[a-zA-Z_][a-zA-Z0-9_]*$"}
+_DURATION = {
+    "type": "string",
+    "pattern": "^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)$",
+    "minLength": 1,
+}
+_REQUIREMENT = _object(
+    ["key", "operator"],
+    key=_TEXT,
+    operator={"enum": ["In", "NotIn", "Exists", "DoesNotExist"]},
+    values=_list(_TEXT),
+)
+_SELECTOR = _object([], matchLabels=_TEXTS, matchExpressions=_list(_REQUIREMENT))
+_NAMESPACES = _object([], any={"type": "boolean"}, matchNames=_list(_TEXT))
+_RELABELING = _object(
+    [],
+    sourceLabels=_list(_LABEL),
+    separator={"type": "string"},
+    targetLabel=_TEXT,
+    regex=_TEXT,
+    replacement={"type": "string"},
+    action={"enum": ["replace", "keep", "drop", "hashmod", "labelmap", "labeldrop", "labelkeep"]},
+)
+_ENDPOINT = _object(
+    ["port"],
+    port=_TEXT,
+    path={"type": "string", "pattern": "^/"},
+    scheme={"enum": ["http", "https"]},
+    interval=_DURATION,
+    scrapeTimeout=_DURATION,
+    honorLabels={"type": "boolean"},
+    relabelings=_list(_RELABELING),
+    metricRelabelings=_list(_RELABELING),
+)
+_RULE = {
+    **_object(
+        ["expr"],
+        alert=_TEXT,
+        record=_TEXT,
+        expr=_TEXT,
+        **{"for": _DURATION, "keep_firing_for": _DURATION},
+        labels=_TEXTS,
+        annotations=_TEXTS,
+    ),
+    "oneOf": [{"required": ["alert"]}, {"required": ["record"]}],
+}
+_GROUP = _object(
+    ["name", "rules"], name=_TEXT, interval=_DURATION, labels=_TEXTS, rules=_list(_RULE, 1)
+)
+_SPECS = {
+    "ServiceMonitor": _object(
+        ["selector", "endpoints"],
+        jobLabel=_TEXT,
+        namespaceSelector=_NAMESPACES,
+        selector=_SELECTOR,
+        endpoints=_list(_ENDPOINT, 1),
+    ),
+    "PodMonitor": _object(
+        ["selector", "podMetricsEndpoints"],
+        jobLabel=_TEXT,
+        namespaceSelector=_NAMESPACES,
+        selector=_SELECTOR,
+        podMetricsEndpoints=_list(_ENDPOINT, 1),
+    ),
+    "PrometheusRule": _object(["groups"], groups=_list(_GROUP, 1)),
+}
+KINDS = frozenset(_SPECS)
+
+
+def problems(item: Object) -> list[str]:
+    """Return what the Prometheus operator would not take; two groups of one name are of that."""
+    if item["apiVersion"] != "monitoring.coreos.com/v1":
+        return [f"there is no {item['kind']} in {item['apiVersion']}"]
+    schema = jsonschema.Draft7Validator(_SPECS[item["kind"]])
+    found = [f"{error.json_path}: {error.message}" for error in schema.iter_errors(item["spec"])]
+    names = [group.get("name") for group in item["spec"].get("groups", ())]
+    return found + [f"group {name} stands twice" for name in {*names} if names.count(name) > 1]
