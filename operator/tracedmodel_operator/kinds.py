@@ -9,7 +9,7 @@ from tracedmodel_api.types import GROUP, KIND, PLURAL, VERSION
 
 @dataclass(frozen=True)
 class Kind:
-    """A namespaced kind of object; ``group`` is empty for the core API."""
+    """A kind of object; ``group`` is empty for the core API."""
 
     name: str
     group: str
@@ -45,6 +45,7 @@ AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpod
 SCALED_OBJECT = Kind("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects")
 LEASE = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 EVENT = Kind("Event", "", "v1", "events")
+NAMESPACE = Kind("Namespace", "", "v1", "namespaces")
 REVIEW = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 
 

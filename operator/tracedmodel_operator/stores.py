@@ -8,6 +8,8 @@ from tracedmodel_api.types import TracedModel
 from tracedmodel_operator.settings import Settings
 
 MOUNT = "/store"
+NAMESPACE = "{namespace}"
+"""What stands in the URL of a store for the namespace of each resource."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,12 @@ def store_of(resource: TracedModel, settings: Settings) -> StoreRef | str:
     url = spec.url if spec else settings.default_store_url
     if url is None:
         return "no store: set spec.store, or have an administrator set the operator's default store"
-    url = url.replace("{namespace}", resource.metadata.namespace)
+    url = in_namespace(url, resource.metadata.namespace)
     if url.startswith("file://") and not settings.file_stores:
         return f"{url} is a folder of one node: use an object store or persistentVolumeClaimName"
     return StoreRef(url, url, None, secret)
+
+
+def in_namespace(url: str, namespace: str) -> str:
+    """Return the URL of a namespace's store."""
+    return url.replace(NAMESPACE, namespace)

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from apiserver import FakeCluster, InProcess
-from chart_cases import CASES, NAMESPACE, case, only, pods, put, render
+from chart_cases import CASES, NAMESPACE, case, only, pods, put, render, variables
 from tracedmodel_operator.errors import ApiError
 from tracedmodel_operator.gc import command
-from tracedmodel_operator.gc.clusters import read_cluster
+from tracedmodel_operator.gc.clusters import list_namespaces, read_cluster
 from tracedmodel_operator.kube import Kube
+from tracedmodel_operator.settings import PREFIX
 
 NAME = "tracedmodel-operator-gc"
 PLAIN = CASES["cleaned"][1]
@@ -115,6 +116,25 @@ def test_chosen_namespaces_are_looked_at_with_a_role_in_each():
     assert asked(objects).namespace == ["search", "ranking"]
 
 
+def test_namespaces_are_listed_only_where_each_has_a_store():
+    listing = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}
+    objects = case("cleaned-by-namespace")
+    rules = its(objects)["ClusterRole", None]["rules"]
+    assert rules == [*RULES, listing]
+    assert asked(objects).store == variables(objects)[f"{PREFIX}DEFAULT_STORE_URL"]
+    assert namespaces_by(rules)
+    with pytest.raises(ApiError):
+        namespaces_by(RULES)
+    of_chosen = render({**CASES["cleaned-by-namespace"][1], "namespaces": ["search"]})
+    assert its(of_chosen)["Role", "search"]["rules"] == RULES
+    assert asked(of_chosen).namespace == ["search"]
+
+
+def namespaces_by(rules):
+    """List the namespaces of a cluster with exactly these permissions."""
+    return asyncio.run(list_namespaces(Kube(InProcess(granted(rules)))))
+
+
 def test_someone_else_may_grant_it():
     kinds = {kind for kind, _ in its(made("rbac.create", False))}  # noqa: FBT003  # a value
     assert kinds == {"CronJob", "NetworkPolicy", "ServiceAccount"}
@@ -125,9 +145,14 @@ RULES = its(case("cleaned"))["ClusterRole", None]["rules"]
 
 def looks(rules):
     """Read what a cluster names with exactly these permissions."""
+    return asyncio.run(read_cluster(Kube(InProcess(granted(rules))), "cluster", [None]))
+
+
+def granted(rules):
+    """Return a cluster in which nobody may do more than the rules say."""
     cluster = FakeCluster()
     cluster.access.grant(rules)
-    return asyncio.run(read_cluster(Kube(InProcess(cluster)), "cluster", [None]))
+    return cluster
 
 
 def test_its_role_is_enough():

@@ -127,7 +127,7 @@ WRONG = {
     "gc.schedule   ": "*/0 3 * * *",
     "gc.schedule    ": "0 3 * *",
     "gc.store": "models/traced",
-    "gc.store ": "s3://models/{namespace}",
+    "gc.store ": "s3://models/{name}",
     "gc.store  ": "file:///models",
     "gc.olderThan": "23h",
     "gc.olderThan ": "7",

@@ -122,6 +122,13 @@ CASES = {
         "A look every Sunday at what nobody names in a store.",
         {"gc": {"enabled": True, "store": "s3://models/traced"}},
     ),
+    "cleaned-by-namespace": (
+        "The same for the store of each namespace, by someone who may list them.",
+        {
+            "settings": {"defaultStoreUrl": "s3://models/{namespace}"},
+            "gc": {"enabled": True, "store": "s3://models/{namespace}"},
+        },
+    ),
     "widest": (
         "Everything that there is, a clean-up that deletes and KEDA's permissions among it.",
         yaml.safe_load(WIDEST.read_text(encoding="utf-8")),

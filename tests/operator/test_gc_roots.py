@@ -45,7 +45,9 @@ def test_a_status_names_its_graphs_before_there_is_an_index():
 
 
 def test_a_resource_without_a_status_is_counted_and_names_nothing():
-    assert roots_of([manifest({"metadata.namespace": "search"})], "prod") == Roots({}, {}, 1)
+    assert roots_of([manifest({"metadata.namespace": "search"})], "prod") == Roots(
+        {}, {}, 1, frozenset(["search"])
+    )
 
 
 def test_other_config_maps_name_nothing():

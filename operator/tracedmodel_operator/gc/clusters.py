@@ -1,21 +1,23 @@
-"""Reads what the TracedModels of clusters name."""
+"""Reads what the TracedModels of clusters name, and which namespaces there are."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tracedmodel_api.report import Failure
 from tracedmodel_operator.errors import ApiError, Expired
 from tracedmodel_operator.gc.roots import Roots, merge, roots_of
 from tracedmodel_operator.intake import SELECTOR
-from tracedmodel_operator.kinds import CONFIG_MAP, TRACED_MODEL, Kind
+from tracedmodel_operator.kinds import CONFIG_MAP, NAMESPACE, TRACED_MODEL, Kind
 from tracedmodel_operator.kube import ClientTransport, Kube
 
+_T = TypeVar("_T")
 _TRIES = 3
 """A list that took too long begins again."""
 
@@ -35,22 +37,36 @@ def read_clusters(
     clusters: Sequence[Cluster], namespaces: Sequence[str], say: Callable[[str], None]
 ) -> Roots:
     """Return what all clusters name, in these namespaces or in all; raises Failure ClusterUnreachable."""
-    return merge(asyncio.run(_read(cluster, namespaces, say)) for cluster in clusters)
+    parts = []
+    for cluster in clusters:
+        ask = partial(read_cluster, name=str(cluster), namespaces=namespaces or [None])
+        found = asyncio.run(_asked(cluster, ask))
+        say(f"{cluster}: {found.holders} TracedModels and indexes name {len(found.graphs)} graphs")
+        parts.append(found)
+    return merge(parts)
 
 
-async def _read(cluster: Cluster, namespaces: Sequence[str], say: Callable[[str], None]) -> Roots:
+def namespaces_of(clusters: Sequence[Cluster]) -> frozenset[str]:
+    """Return the namespaces of all clusters; raises Failure ClusterUnreachable."""
+    return frozenset().union(*(asyncio.run(_asked(one, list_namespaces)) for one in clusters))
+
+
+async def _asked(cluster: Cluster, ask: Callable[[Kube], Awaitable[_T]]) -> _T:
     try:
         client = await ClientTransport.open(cluster.kubeconfig, cluster.context)
     except Exception as error:
         raise Failure("ClusterUnreachable", f"{cluster}: {error}") from error
     try:
-        found = await read_cluster(Kube(client), str(cluster), namespaces or [None])
+        return await ask(Kube(client))
     except ApiError as error:
         raise Failure("ClusterUnreachable", f"{cluster}: {error}") from error
     finally:
         await client.close()
-    say(f"{cluster}: {found.holders} TracedModels and indexes name {len(found.graphs)} graphs")
-    return found
+
+
+async def list_namespaces(kube: Kube) -> list[str]:
+    """Return the namespaces of a cluster; raises ApiError."""
+    return [item["metadata"]["name"] for item in await _listed(kube, NAMESPACE, None, "")]
 
 
 async def read_cluster(kube: Kube, name: str, namespaces: Sequence[str | None]) -> Roots:

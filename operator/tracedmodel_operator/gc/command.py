@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from tracedmodel_api.report import Failure
-from tracedmodel_api.store import Store
+from tracedmodel_api.report import Class, Failure
 from tracedmodel_operator.gc import show
-from tracedmodel_operator.gc.clusters import Cluster, read_clusters
-from tracedmodel_operator.gc.reach import Verdict
+from tracedmodel_operator.gc.cleaner import Cleaner, Wish
+from tracedmodel_operator.gc.clusters import Cluster, namespaces_of, read_clusters
 from tracedmodel_operator.gc.roots import Roots, merge, of_index
-from tracedmodel_operator.gc.stock import Looks
-from tracedmodel_operator.gc.sweep import Sweep, Times
+from tracedmodel_operator.stores import NAMESPACE, in_namespace
 
 summary = "show, and with --delete remove, what no TracedModel names in a store"
 
@@ -28,7 +26,12 @@ LEAST_AGE = timedelta(days=1)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--store", required=True, metavar="URL", help="s3://BUCKET/PREFIX, …")
+    parser.add_argument(
+        "--store",
+        required=True,
+        metavar="URL",
+        help="s3://BUCKET/PREFIX, …; with {namespace} in it, the store of each namespace",
+    )
     parser.add_argument(
         "--delete", action="store_true", help="remove it; without this nothing is changed"
     )
@@ -108,37 +111,44 @@ def run(arguments: argparse.Namespace) -> int:
 
 def collect(arguments: argparse.Namespace, clock: Callable[[], datetime]) -> int:
     """Do it by a clock, which should be that of the store within half an hour."""
-    # Whatever is named later than now was written later than the cut-off: see docs/garbage.md.
-    began = clock()
-    cutoff = began - arguments.older_than
-    store = Store(arguments.store, create=False)
-    roots = read_roots(arguments)
-    sweep = Sweep(Looks(store, roots.graphs), roots, Times(began, cutoff, clock), _say)
-    verdict = sweep.judge()
-    trouble = _unnamed(verdict, roots)
-    if arguments.delete:
-        if trouble and not arguments.even_if_nothing_is_named:
-            message = f"{trouble}: nothing is removed without --even-if-nothing-is-named"
-            raise Failure("InvalidRequest", f"store {store.url}: {message}")
-        sweep.remove(verdict)
-    elif trouble:
-        _say(f"warning: {trouble}: --delete would refuse")
-    told = show.Outcome(
-        store.url, verdict, sweep.removed if arguments.delete else None, began, arguments.older_than
-    )
+    wish = Wish(arguments.older_than, arguments.delete, arguments.even_if_nothing_is_named)
+    cleaner = Cleaner(lambda: read_roots(arguments), wish, clock, _say)
+    if NAMESPACE in arguments.store:
+        return _collect_each(arguments, cleaner, clock)
+    told = cleaner.clean(arguments.store)
     sys.stdout.write(show.as_json(told) if arguments.json else show.as_text(told))
     if arguments.metrics_file:
-        show.write_metrics(arguments.metrics_file, told, clock())
+        show.write_metrics(arguments.metrics_file, [told], clock())
     return 0
 
 
-def _unnamed(verdict: Verdict, roots: Roots) -> str | None:
-    """Return the sentence that says that nothing in the store is named, where that is so."""
-    if not roots.holders:
-        return "there is no TracedModel and no index in what was looked at"
-    if not verdict.named_here and verdict.garbage.paths():
-        return f"{roots.holders} TracedModels and indexes name nothing that is in this store"
-    return None
+def _collect_each(
+    arguments: argparse.Namespace, cleaner: Cleaner, clock: Callable[[], datetime]
+) -> int:
+    """Do it for the store of each namespace; raises the worst Failure once all are done."""
+    told = cleaner.clean_each(_stores(arguments))
+    outcomes = [one for one in told.values() if isinstance(one, show.Outcome)]
+    sys.stdout.write(show.as_json(told) if arguments.json else show.as_texts(outcomes))
+    if arguments.metrics_file:
+        show.write_metrics(arguments.metrics_file, outcomes, clock())
+    failures = [one for one in told.values() if isinstance(one, Failure)]
+    for failure in failures:
+        _say(f"{failure.reason.name}: {failure}")
+    if failures:
+        # What will fail again is worse than what passes.
+        worst = min(failures, key=lambda one: one.reason.failure_class is Class.TRANSIENT)
+        message = f"{len(failures)} of {len(told)} stores failed"
+        raise Failure(worst.reason.name, message)
+    return 0
+
+
+def _stores(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the namespaces that are meant by the URLs of their stores."""
+    if arguments.no_cluster:
+        message = f"{NAMESPACE} is each namespace of a cluster: with --no-cluster write one"
+        raise Failure("InvalidRequest", message)
+    spaces = arguments.namespace or namespaces_of(_clusters(arguments))
+    return {in_namespace(arguments.store, space): space for space in sorted(spaces)}
 
 
 def read_roots(arguments: argparse.Namespace) -> Roots:

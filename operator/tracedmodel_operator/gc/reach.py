@@ -72,6 +72,10 @@ class Verdict:
     named_here: int
     """Graphs of this store that a root names."""
 
+    def is_of_nothing(self) -> bool:
+        """Tell whether nothing stands in the store."""
+        return not (self.garbage.paths() or self.reached or self.spared)
+
 
 def judge(stock: Stock, roots: Roots, cutoff: datetime) -> Verdict:
     """Tell garbage from what stays: what a root, a pin or a name reaches, the latter two if not older than ``cutoff``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tracedmodel_api.manifest import FORMAT_VERSION, Index
@@ -26,6 +26,8 @@ class Roots:
     files: Mapping[str, frozenset[str]] = field(default_factory=dict)
     holders: int = 0
     """TracedModels, ConfigMaps and files that were read, those that name nothing as well."""
+    namespaces: frozenset[str] = frozenset()
+    """Where these TracedModels and ConfigMaps stand."""
 
     def by_holder(self) -> dict[str, set[str]]:
         """Return the manifests that each holder names."""
@@ -41,12 +43,14 @@ def merge(parts: Iterable[Roots]) -> Roots:
     graphs: dict[str, frozenset[str]] = {}
     files: dict[str, frozenset[str]] = {}
     holders = 0
+    namespaces: frozenset[str] = frozenset()
     for part in parts:
         holders += part.holders
+        namespaces |= part.namespaces
         for found, more in ((graphs, part.graphs), (files, part.files)):
             for digest, who in more.items():
                 found[digest] = found.get(digest, frozenset()) | who
-    return Roots(graphs, files, holders)
+    return Roots(graphs, files, holders, namespaces)
 
 
 def roots_of(items: Iterable[Object], cluster: str) -> Roots:
@@ -56,13 +60,14 @@ def roots_of(items: Iterable[Object], cluster: str) -> Roots:
 
 def _named_by(item: Object, cluster: str) -> Roots:
     metadata = item["metadata"]
-    where = f"{cluster}/{metadata['namespace']}"
+    holder = f"{cluster}/{metadata['namespace']}/{metadata['name']}"
+    here = frozenset([metadata["namespace"]])
     if item["kind"] == KIND:
-        return _of_status(item, f"{where}/{metadata['name']}")
+        return replace(_of_status(item, holder), namespaces=here)
     data = item.get("data") or {}
     if INDEX_KEY not in data and ARTIFACT not in (metadata.get("annotations") or {}):
         return Roots()
-    return of_index(data.get(INDEX_KEY, ""), f"{where}/{metadata['name']}")
+    return replace(of_index(data.get(INDEX_KEY, ""), holder), namespaces=here)
 
 
 def _of_status(item: Object, holder: str) -> Roots:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 
 from tracedmodel_api.objects import Entry
+from tracedmodel_api.report import Failure
 from tracedmodel_api.words import counted
 from tracedmodel_operator.gc.reach import Kept, Name, Verdict
 from tracedmodel_operator.gc.sweep import Removed
@@ -19,6 +20,14 @@ from tracedmodel_operator.gc.sweep import Removed
 _LINE = "{:<12} {:<19} {:<6} {:<9} {:>5} {}\n"
 _DAY = timedelta(days=1)
 _STEP = 1000
+_METRICS = (
+    ("end_timestamp_seconds", "When the clean-up ended"),
+    ("deleted", "1 if garbage was removed, 0 if it was only counted"),
+    ("garbage_graphs", "Graphs that went, or would go"),
+    ("garbage_blobs", "Blobs that went, or would go"),
+    ("garbage_bytes", "Bytes that went, or would go"),
+    ("kept_blobs", "Blobs that something names"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Outcome:
     removed: Removed | None
     began: datetime
     grace: timedelta
+    doubt: str | None = None
+    """Why it may not be garbage, where nothing in the store is named."""
 
     def gone(self) -> tuple[list[Entry], list[Entry], list[Entry]]:
         """Return names, pins and blobs that went, or would go."""
@@ -74,10 +85,39 @@ def _stays(outcome: Outcome) -> Iterator[str]:
         yield f"{counted(len(verdict.spared), 'blob')}, {_bytes(_sum(verdict.spared))}: of no graph, too young"
 
 
-def as_json(outcome: Outcome) -> str:
-    """Return all of it, with every path."""
+def as_texts(outcomes: Iterable[Outcome]) -> str:
+    """Return the same for several stores, each below its URL, and a line for all in which nothing stands."""
+    told = list(outcomes)
+    empty = [one for one in told if one.verdict.is_of_nothing()]
+    texts = [f"store {one.store}\n{as_text(one)}" for one in told if one not in empty]
+    if empty:
+        texts.append(f"nothing stands in {counted(len(empty), 'store')} more\n")
+    return "\n".join(texts)
+
+
+def as_json(told: Outcome | Mapping[str, Outcome | Failure]) -> str:
+    """Return all of it, with every path; of several stores a list, in which what failed says why."""
+    if isinstance(told, Outcome):
+        return _dumped(_document(told))
+    return _dumped(
+        [
+            _failed(store, one) if isinstance(one, Failure) else _document(one)
+            for store, one in told.items()
+        ]
+    )
+
+
+def _dumped(document: Any) -> str:
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _failed(store: str, failure: Failure) -> dict[str, Any]:
+    return {"store": store, "failure": failure.reason.name, "message": str(failure)}
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
     names, pins, blobs = outcome.gone()
-    document = {
+    return {
         "store": outcome.store,
         "deleted": outcome.removed is not None,
         "olderThanSeconds": int(outcome.grace.total_seconds()),
@@ -90,7 +130,6 @@ def as_json(outcome: Outcome) -> str:
         "kept": [_kept(kept) for kept in outcome.verdict.kept],
         "tooYoung": list(map(_told, outcome.verdict.spared)),
     }
-    return json.dumps(document, indent=2) + "\n"
 
 
 def _told(entry: Entry) -> dict[str, Any]:
@@ -102,22 +141,25 @@ def _kept(kept: Kept) -> dict[str, Any]:
     return {"why": kept.why, "graphs": kept.graphs, "bytes": kept.size}
 
 
-def write_metrics(path: Path, outcome: Outcome, now: datetime) -> None:
+def write_metrics(path: Path, outcomes: Iterable[Outcome], now: datetime) -> None:
     """Write the metrics of a run; a reader sees all of them, or the file that was there before."""
-    names, pins, blobs = outcome.gone()
     registry = CollectorRegistry()
-    figures = (
-        ("end_timestamp_seconds", "When the clean-up ended", now.timestamp()),
-        ("deleted", "1 if garbage was removed, 0 if it was only counted", outcome.removed is not None),
-        ("garbage_graphs", "Graphs that went, or would go", len(names)),
-        ("garbage_blobs", "Blobs that went, or would go", len(blobs)),
-        ("garbage_bytes", "Bytes that went, or would go", _sum((*names, *pins, *blobs))),
-        ("kept_blobs", "Blobs that something names", len(outcome.verdict.reached)),
-    )  # fmt: skip
-    for name, text, value in figures:
-        gauge = Gauge(f"tracedmodel_gc_{name}", text, ["store"], registry=registry)
-        gauge.labels(store=outcome.store).set(float(value))
+    gauges = [
+        Gauge(f"tracedmodel_gc_{name}", text, ["store"], registry=registry)
+        for name, text in _METRICS
+    ]
+    for outcome in outcomes:
+        for gauge, value in zip(gauges, _figures(outcome, now), strict=True):
+            gauge.labels(store=outcome.store).set(float(value))
     write_to_textfile(str(path), registry)
+
+
+def _figures(outcome: Outcome, now: datetime) -> tuple[float, ...]:
+    names, pins, blobs = outcome.gone()
+    went = outcome.removed is not None
+    size = _sum((*names, *pins, *blobs))
+    reached = len(outcome.verdict.reached)
+    return (now.timestamp(), went, len(names), len(blobs), size, reached)
 
 
 def _sum(entries: Iterable[Entry]) -> int:

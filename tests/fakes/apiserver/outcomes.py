@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,12 +103,21 @@ def ends(*given: End | Report) -> Ends:
 
 def exports(job: Object) -> Ends:
     """Return what an exporter would report that did all that its Job asks for."""
+    request = request_of(job)
+    return ends(*(_report(request, request.share(index)) for index in shares_of(job)))
+
+
+def request_of(job: Object) -> ExportRequest:
+    """Return what a Job asks its exporter for."""
     containers = job["spec"]["template"]["spec"]["containers"]
     given = {v["name"]: v.get("value") for c in containers for v in c.get("env", ())}
-    request = ExportRequest.model_validate_json(given[REQUEST_VARIABLE])
-    shared = job["spec"].get("completionMode") == "Indexed"
-    indexes = range(job["spec"]["completions"]) if shared else (None,)
-    return ends(*(_report(request, request.share(index)) for index in indexes))
+    return ExportRequest.model_validate_json(given[REQUEST_VARIABLE])
+
+
+def shares_of(job: Object) -> Iterable[int | None]:
+    """Return the numbers of a Job's pods, each of which has a share of the buckets; None for one that has all."""
+    indexed = job["spec"].get("completionMode") == "Indexed"
+    return range(job["spec"]["completions"]) if indexed else (None,)
 
 
 def _report(request: ExportRequest, buckets: tuple[Bucket, ...]) -> Report:

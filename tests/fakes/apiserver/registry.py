@@ -8,9 +8,8 @@ from typing import Any
 
 import crd_judge
 from tracedmodel_operator import kinds
-from tracedmodel_operator.kinds import Kind
+from tracedmodel_operator.kinds import NAMESPACE, Kind
 
-NAMESPACE = Kind("Namespace", "", "v1", "namespaces")
 SECRET = Kind("Secret", "", "v1", "secrets")
 DEFINITION = Kind(
     "CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions"
