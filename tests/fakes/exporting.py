@@ -59,10 +59,11 @@ class Stores(Place):
 
 
 class ExportingCluster(Operated):
-    """A cluster with an operator whose exports come from the exporter."""
+    """A cluster with an operator whose exports come from the exporter, into these stores."""
 
-    def __init__(self, name="cluster", **settings):
+    def __init__(self, stores, name="cluster", **settings):
         super().__init__(SETTINGS.with_(**settings))
+        self.stores = stores
         self.name = name
         self.traced = []
         """How many graphs each Job had to trace, in the order in which they ended."""

@@ -95,7 +95,8 @@ def test_a_claim_is_cleaned_where_it_is_by_whom_exporters_write_as():
 
 
 def test_what_tracedmodels_with_a_claim_serve_stays_in_it(monkeypatch):
-    stores, cluster = Stores(monkeypatch), ExportingCluster()
+    stores = Stores(monkeypatch)
+    cluster = ExportingCluster(stores)
     (volume,) = pod("claim")["volumes"]
     claim = {"persistentVolumeClaimName": volume["persistentVolumeClaim"]["claimName"]}
     cluster.apply({"store": claim})

@@ -65,6 +65,24 @@ def control_plane(binaries: Path, folder: Path) -> Iterator[ControlPlane]:
         yield ControlPlane(_kubeconfig(folder, port), etcd)
 
 
+@contextmanager
+def garbage_collector(binaries: Path, plane: ControlPlane) -> Iterator[bool]:
+    """Run Kubernetes' own garbage collector, if its binary is there too; tell whether it is."""
+    program = binaries / "kube-controller-manager"
+    if not program.exists():
+        yield False
+        return
+    arguments = [
+        str(program),
+        f"--kubeconfig={plane.kubeconfig}",
+        "--controllers=garbage-collector-controller",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+    with _running(arguments, plane.kubeconfig.with_name("kube-controller-manager.log")):
+        yield True
+
+
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
