@@ -116,6 +116,7 @@ WRONG = {
     "networkPolicy.apiServerCidrs ": ["10.0.0.0/99"],
     "networkPolicy.apiServerCidrs  ": ["10.0.256.0/24"],
     "networkPolicy.apiServerCidrs   ": ["fd00::/129"],
+    "networkPolicy.apiServerCidrs    ": ["1:2:3/64"],
     "networkPolicy.metricsFrom": [{"podSelectors": {}}],
     "networkPolicy.metricsFrom ": [{"ipBlock": {"cidr": "10.0.0.0/99"}}],
     "networkPolicy.extraEgress": [{"to": [{"ipBlock": {"except": ["10.0.0.0/8"]}}]}],
@@ -171,9 +172,12 @@ RIGHT = {
         "0 3 * * 0",
         "*/15 0-6,22 1,15 jan-MAR MON-FRI",
         "5-55/10 23 31 12 ?",
+        "? ? ? ? ?",
         "@daily",
     ],
-    "networkPolicy.apiServerCidrs": [["0.0.0.0/0", "255.255.255.255/32", "::/0", "fd00::1/128"]],
+    "networkPolicy.apiServerCidrs": [
+        ["0.0.0.0/0", "255.255.255.255/32", "::/0", "fd00::1/128", "1:2:3:4:5:6:7:8/64"]
+    ],
     "networkPolicy.metricsFrom": [[{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}]],
     "autoscaling.behavior.prometheusUrl": ["https://prometheus.example/base"],
     "settings.backoffSeconds": [600, None],
