@@ -232,15 +232,34 @@ def test_the_clusters_are_read_anew_before_a_reading_is_too_old_to_go_by(
     assert land.graphs("search") == {ONE.fingerprint}
 
 
-def test_a_cluster_that_vanishes_meanwhile_stops_what_is_left(land):
+def test_a_world_that_is_empty_at_the_next_reading_is_not_believed(land, monkeypatch):
     land.name(ONE)
-    times = iter([later(), *[later() + 2 * cleaner.FRESH] * 20])
+    world, looked = [later()], []
+    cleaned = cleaner.Cleaner._cleaned
+
+    def emptied(self, url, **more):
+        looked.append(url)
+        if more.get("known"):
+            world[0] += cleaner.FRESH
+            (index,) = land.cluster.objects(CONFIG_MAP)
+            land.cluster.delete(CONFIG_MAP, "search", index["metadata"]["name"])
+        return cleaned(self, url, **more)
+
+    monkeypatch.setattr(cleaner.Cleaner, "_cleaned", emptied)
+    assert land.refused("--delete", clock=lambda: world[0])[0] == "InvalidRequest"
+    assert looked[-1].endswith("/chat")
+    assert land.graphs("chat") == {THREE.fingerprint}
+
+
+def test_a_cluster_that_vanishes_meanwhile_stops_what_is_left(land, capsys):
+    land.name(ONE)
+    times = iter([later(), later() + 2 * cleaner.FRESH])
 
     def clock():
-        found = next(times)
-        land.server.faults.next(FORBIDDEN)
-        return found
+        if capsys.readouterr().err.count("TracedModels and indexes name"):
+            land.server.faults.next(FORBIDDEN)
+        return next(times)
 
-    # The first reading is refused at once; the namespaces were listed before.
     assert land.refused("--delete", clock=clock)[0] == "ClusterUnreachable"
+    assert list(times) == []
     assert land.graphs("search") == {ONE.fingerprint, TWO.fingerprint}

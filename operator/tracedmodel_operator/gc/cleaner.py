@@ -73,9 +73,10 @@ class Cleaner:
             return failure
 
     def _undoubted(self, outcome: Outcome) -> Outcome | Failure:
-        if self._wish.delete:
-            return self._tried(outcome.store, known=True)
-        return replace(outcome, doubt=None)
+        if not self._wish.delete:
+            return replace(outcome, doubt=None)
+        again = self._tried(outcome.store, known=True)
+        return _refusal(again) if isinstance(again, Outcome) and again.doubt else again
 
     def _doubted(self, outcome: Outcome) -> Outcome | Failure:
         return _refusal(outcome) if self._wish.delete else self._warned(outcome)
