@@ -148,8 +148,9 @@ image-%:
 	$(CONTAINER_TOOL) build -f $(firstword $(subst -, ,$*))/Dockerfile$(if $(filter %-inf1,$*),.inf1) -t $(REGISTRY)/$*:$(VERSION) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(BUILD_ARGS) .
 
-keep-chart: $(VENV)/.dev ## Keep the chart of a release, from which later ones are upgraded in the tests
+keep-chart: $(VENV)/.dev ## Keep the chart that is given away now, from which later ones are upgraded in the tests; then raise its version
 	$(BIN)/python -c 'import helm_python; helm_python.package("$(CHART)", destination="tests/chart/versions")'
+	cd tests/chart/versions && sha256sum *.tgz > SHA256SUMS
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .venv-transformers5 .venv-inf1 .venv-checkov .tracedmodel build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,14 +1,15 @@
 """From every earlier version of the chart to this one; tests/cluster does the same with a real API server."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from chart_cases import CASES, FOLDER, helm, only, render
-from tracedmodel_api import __version__
 from tracedmodel_operator.kinds import TRACED_MODEL
 
-VERSIONS = sorted((Path(__file__).parent / "versions").glob("*.tgz"))
+FOLDER_OF_VERSIONS = Path(__file__).parent / "versions"
+VERSIONS = sorted(FOLDER_OF_VERSIONS.glob("*.tgz"))
 FIXED = {
     "Deployment": lambda item: item["spec"]["selector"],
     "RoleBinding": lambda item: item["roleRef"],
@@ -27,9 +28,16 @@ def by_name(objects):
     }
 
 
-def test_every_released_version_is_kept():
-    assert [path.stem for path in VERSIONS][:1] == ["tracedmodel-operator-0.1.0"]
-    assert f"tracedmodel-operator-{__version__}" in {path.stem for path in VERSIONS}
+def test_no_kept_version_was_ever_changed():
+    listed = (line.split() for line in (FOLDER_OF_VERSIONS / "SHA256SUMS").read_text().splitlines())
+    kept = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VERSIONS}
+    assert {name: digest for digest, name in listed} == kept
+    assert "tracedmodel-operator-0.1.0.tgz" in kept
+
+
+def test_the_chart_of_today_has_a_version_that_no_other_chart_has():
+    with helm.Chart.load(str(FOLDER)) as chart:
+        assert f"{chart.name}-{chart.version}" not in {path.stem for path in VERSIONS}
 
 
 @each_version

@@ -180,6 +180,15 @@ def test_a_log_that_may_not_be_read_ends_it(person):
         followed(person, [lambda: None])
 
 
+@pytest.fixture
+def interruptible():
+    """A process that a shell starts in the background ignores SIGINT, and so would these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_it_without_a_traceback(person, monkeypatch, capsys):
     person.operated.settle()
     person.says("export", "begins\n")
