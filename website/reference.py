@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -102,18 +101,5 @@ def _meaning(field: Mapping[str, Any]) -> str:
     return " ".join([described, *(f"*{one[0].upper()}{one[1:]}.*" for one in new)])
 
 
-def main() -> int:
-    """Write the page, or compare it with the committed one."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the page is current")
-    if not parser.parse_args().check:
-        FILE.write_text(page(), encoding="utf-8")
-        return 0
-    current = FILE.exists() and FILE.read_text(encoding="utf-8") == page()
-    if not current:
-        sys.stderr.write(f"{FILE} is out of date: run `make generate`\n")
-    return 0 if current else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(crd.keep(FILE, page(), __doc__))

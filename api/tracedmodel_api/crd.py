@@ -161,18 +161,23 @@ def render() -> str:
     )
 
 
-def main() -> int:
-    """Write the definition, or compare it with the committed one."""
-    parser = argparse.ArgumentParser(description="Generate the CustomResourceDefinition.")
+def keep(file: Path, text: str, description: str | None) -> int:
+    """Write a generated file, or with ``--check`` compare it with the committed one; return the exit code."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--check", action="store_true", help="only say whether the file is current")
     arguments = parser.parse_args()
     if not arguments.check:
-        FILE.write_text(render(), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
         return 0
-    current = FILE.exists() and FILE.read_text(encoding="utf-8") == render()
+    current = file.exists() and file.read_text(encoding="utf-8") == text
     if not current:
-        sys.stderr.write(f"{FILE} is out of date: run `make generate`\n")
+        sys.stderr.write(f"{file} is out of date: run `make generate`\n")
     return 0 if current else 1
+
+
+def main() -> int:
+    """Write the definition, or compare it with the committed one."""
+    return keep(FILE, render(), "Generate the CustomResourceDefinition.")
 
 
 if __name__ == "__main__":

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jsonschema
 
-Object = dict[str, Any]
-
-
-def _object(required: list[str], **properties: Any) -> Object:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": properties,
-        "required": required,
-    }
-
-
-def _list(items: Object, **more: Any) -> Object:
-    return {"type": "array", "items": items, **more}
-
+from strict_schema import Object, array, strict_object
 
 _TEXT = {"type": "string", "minLength": 1}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 _DURATION = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h))+$"}
 # As the rules of the definition say: a port or its name, and never both.
 _SERVICE = {
-    **_object(
+    **strict_object(
         ["service"],
         service=_TEXT,
         port={"type": "integer", "minimum": 1, "maximum": 65535},
@@ -35,41 +19,41 @@ _SERVICE = {
     ),
     "oneOf": [{"required": ["port"]}, {"required": ["portName"]}],
 }
-_RULE = _object(
+_RULE = strict_object(
     [],
-    hosts=_list({"type": "string"}, uniqueItems=True),
-    paths=_list(_object(["value"], value=_TEXT)),
-    headers=_list(_object(["name"], name=_TEXT, value={"type": "string"})),
+    hosts=array({"type": "string"}, uniqueItems=True),
+    paths=array(strict_object(["value"], value=_TEXT)),
+    headers=array(strict_object(["name"], name=_TEXT, value={"type": "string"})),
 )
-_RESPONSE = _object(
+_RESPONSE = strict_object(
     [],
     statusCode={"type": "integer", "minimum": 100, "maximum": 599},
     body={"type": "string", "maxLength": 32768},
     headers={"type": "object", "additionalProperties": {"type": "string"}},
 )
 _COLD_START = {
-    **_object(
+    **strict_object(
         [],
-        fallback=_object([], service=_SERVICE),
-        placeholder=_object([], response=_RESPONSE),
+        fallback=strict_object([], service=_SERVICE),
+        placeholder=strict_object([], response=_RESPONSE),
     ),
     "minProperties": 1,
 }
 _METRIC = {
-    **_object(
+    **strict_object(
         [],
-        concurrency=_object(["targetValue"], targetValue=_COUNT),
-        requestRate=_object(
+        concurrency=strict_object(["targetValue"], targetValue=_COUNT),
+        requestRate=strict_object(
             ["targetValue"], targetValue=_COUNT, granularity=_DURATION, window=_DURATION
         ),
     ),
     "minProperties": 1,
 }
-_SPEC = _object(
+_SPEC = strict_object(
     ["target", "scalingMetric"],
     target=_SERVICE,
-    rules=_list(_RULE),
-    timeouts=_object([], readiness=_DURATION, request=_DURATION, responseHeader=_DURATION),
+    rules=array(_RULE),
+    timeouts=strict_object([], readiness=_DURATION, request=_DURATION, responseHeader=_DURATION),
     coldStart=_COLD_START,
     scalingMetric=_METRIC,
 )

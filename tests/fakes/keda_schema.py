@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jsonschema
 
-Object = dict[str, Any]
-
-
-def _object(required: list[str], **properties: Any) -> Object:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": properties,
-        "required": required,
-    }
-
+from strict_schema import Object, strict_object
 
 _WHOLE = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string", "minLength": 1}
-_TRIGGER = _object(
+_TRIGGER = strict_object(
     ["type", "metadata"],
     type={"const": "prometheus"},
     name=_TEXT,
     metricType={"enum": ["AverageValue", "Value", "Utilization"]},
     useCachedMetrics={"type": "boolean"},
     # Numbers and truths are strings here: the definition knows a map of strings.
-    metadata=_object(
+    metadata=strict_object(
         ["serverAddress", "query", "threshold"],
         serverAddress={"type": "string", "pattern": "^https?://"},
         query=_TEXT,
@@ -37,17 +25,17 @@ _TRIGGER = _object(
         namespace=_TEXT,
     ),
 )
-_SPEC = _object(
+_SPEC = strict_object(
     ["scaleTargetRef", "triggers"],
-    scaleTargetRef=_object(["name"], apiVersion=_TEXT, kind=_TEXT, name=_TEXT),
+    scaleTargetRef=strict_object(["name"], apiVersion=_TEXT, kind=_TEXT, name=_TEXT),
     minReplicaCount=_WHOLE,
     maxReplicaCount=_WHOLE,
     pollingInterval=_WHOLE,
     cooldownPeriod=_WHOLE,
-    advanced=_object(
+    advanced=strict_object(
         [],
         restoreToOriginalReplicaCount={"type": "boolean"},
-        horizontalPodAutoscalerConfig=_object([], behavior={"type": "object"}, name=_TEXT),
+        horizontalPodAutoscalerConfig=strict_object([], behavior={"type": "object"}, name=_TEXT),
     ),
     triggers={"type": "array", "minItems": 1, "items": _TRIGGER},
 )

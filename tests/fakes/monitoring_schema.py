@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jsonschema
 
-Object = dict[str, Any]
-
-
-def _object(required: list[str], **properties: Any) -> Object:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": properties,
-        "required": required,
-    }
-
-
-def _list(items: Object, least: int = 0) -> Object:
-    return {"type": "array", "items": items, "minItems": least}
-
+from strict_schema import Object, array, strict_object
 
 _TEXT = {"type": "string", "minLength": 1}
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -30,24 +14,24 @@ _DURATION = {
     "pattern": "^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)$",
     "minLength": 1,
 }
-_REQUIREMENT = _object(
+_REQUIREMENT = strict_object(
     ["key", "operator"],
     key=_TEXT,
     operator={"enum": ["In", "NotIn", "Exists", "DoesNotExist"]},
-    values=_list(_TEXT),
+    values=array(_TEXT),
 )
-_SELECTOR = _object([], matchLabels=_TEXTS, matchExpressions=_list(_REQUIREMENT))
-_NAMESPACES = _object([], any={"type": "boolean"}, matchNames=_list(_TEXT))
-_RELABELING = _object(
+_SELECTOR = strict_object([], matchLabels=_TEXTS, matchExpressions=array(_REQUIREMENT))
+_NAMESPACES = strict_object([], any={"type": "boolean"}, matchNames=array(_TEXT))
+_RELABELING = strict_object(
     [],
-    sourceLabels=_list(_LABEL),
+    sourceLabels=array(_LABEL),
     separator={"type": "string"},
     targetLabel=_TEXT,
     regex=_TEXT,
     replacement={"type": "string"},
     action={"enum": ["replace", "keep", "drop", "hashmod", "labelmap", "labeldrop", "labelkeep"]},
 )
-_ENDPOINT = _object(
+_ENDPOINT = strict_object(
     ["port"],
     port=_TEXT,
     path={"type": "string", "pattern": "^/"},
@@ -55,11 +39,11 @@ _ENDPOINT = _object(
     interval=_DURATION,
     scrapeTimeout=_DURATION,
     honorLabels={"type": "boolean"},
-    relabelings=_list(_RELABELING),
-    metricRelabelings=_list(_RELABELING),
+    relabelings=array(_RELABELING),
+    metricRelabelings=array(_RELABELING),
 )
 _RULE = {
-    **_object(
+    **strict_object(
         ["expr"],
         alert=_TEXT,
         record=_TEXT,
@@ -70,25 +54,25 @@ _RULE = {
     ),
     "oneOf": [{"required": ["alert"]}, {"required": ["record"]}],
 }
-_GROUP = _object(
-    ["name", "rules"], name=_TEXT, interval=_DURATION, labels=_TEXTS, rules=_list(_RULE, 1)
+_GROUP = strict_object(
+    ["name", "rules"], name=_TEXT, interval=_DURATION, labels=_TEXTS, rules=array(_RULE, minItems=1)
 )
 _SPECS = {
-    "ServiceMonitor": _object(
+    "ServiceMonitor": strict_object(
         ["selector", "endpoints"],
         jobLabel=_TEXT,
         namespaceSelector=_NAMESPACES,
         selector=_SELECTOR,
-        endpoints=_list(_ENDPOINT, 1),
+        endpoints=array(_ENDPOINT, minItems=1),
     ),
-    "PodMonitor": _object(
+    "PodMonitor": strict_object(
         ["selector", "podMetricsEndpoints"],
         jobLabel=_TEXT,
         namespaceSelector=_NAMESPACES,
         selector=_SELECTOR,
-        podMetricsEndpoints=_list(_ENDPOINT, 1),
+        podMetricsEndpoints=array(_ENDPOINT, minItems=1),
     ),
-    "PrometheusRule": _object(["groups"], groups=_list(_GROUP, 1)),
+    "PrometheusRule": strict_object(["groups"], groups=array(_GROUP, minItems=1)),
 }
 KINDS = frozenset(_SPECS)
 
